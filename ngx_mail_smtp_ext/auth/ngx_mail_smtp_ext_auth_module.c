@@ -1,0 +1,404 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_mail.h>
+#include <ngx_smtp_core.h>
+#include <ngx_smtp_http.h>
+#include <ngx_smtp_sasl.h>
+#include <ngx_smtp_auth_private.h>
+
+
+/*
+ * Directives of authentication, docs/reference/auth.md.
+ */
+
+
+static void *ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf);
+static char *ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_mail_smtp_ext_auth_methods(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_mail_smtp_ext_auth_http(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_mail_smtp_ext_auth_http_header(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_mail_smtp_ext_auth_header_valid(ngx_table_elt_t *header);
+static char *ngx_mail_smtp_ext_auth_header_join(ngx_conf_t *cf,
+    ngx_smtp_auth_conf_t *conf);
+
+
+static ngx_command_t  ngx_mail_smtp_ext_auth_commands[] = {
+
+    { ngx_string("smtp_auth_methods"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_mail_smtp_ext_auth_methods,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_auth_require_tls"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, require_tls),
+      NULL },
+
+    { ngx_string("smtp_auth_max_attempts"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, max_attempts),
+      NULL },
+
+    { ngx_string("smtp_auth_http"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_mail_smtp_ext_auth_http,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_auth_http_timeout"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, http_timeout),
+      NULL },
+
+    { ngx_string("smtp_auth_http_connect_timeout"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, http_connect_timeout),
+      NULL },
+
+    { ngx_string("smtp_auth_http_pass_client_cert"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, http_pass_client_cert),
+      NULL },
+
+    { ngx_string("smtp_auth_http_header"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE2,
+      ngx_mail_smtp_ext_auth_http_header,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_mail_module_t  ngx_mail_smtp_ext_auth_module_ctx = {
+    NULL,                                  /* protocol */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_mail_smtp_ext_auth_create_conf,    /* create server configuration */
+    ngx_mail_smtp_ext_auth_merge_conf      /* merge server configuration */
+};
+
+
+ngx_module_t  ngx_mail_smtp_ext_auth_module = {
+    NGX_MODULE_V1,
+    &ngx_mail_smtp_ext_auth_module_ctx,    /* module context */
+    ngx_mail_smtp_ext_auth_commands,       /* module directives */
+    NGX_MAIL_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+ngx_uint_t
+ngx_mail_smtp_ext_auth_verify(ngx_smtp_session_t *s)
+{
+    ngx_mail_ssl_conf_t  *sslcf;
+
+    sslcf = ngx_smtp_session_srv_conf(s, ngx_mail_ssl_module);
+
+    return sslcf->verify;
+}
+
+
+static void *
+ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf)
+{
+    ngx_smtp_auth_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_smtp_auth_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->methods = 0;
+     *     conf->http = NULL;
+     *     conf->http_url = { 0, NULL };
+     *     conf->http_headers = NULL;
+     *     conf->http_header = { 0, NULL };
+     *     conf->outage = 0;
+     */
+
+    conf->require_tls = NGX_CONF_UNSET;
+    conf->max_attempts = NGX_CONF_UNSET_UINT;
+    conf->http_timeout = NGX_CONF_UNSET_MSEC;
+    conf->http_connect_timeout = NGX_CONF_UNSET_MSEC;
+    conf->http_pass_client_cert = NGX_CONF_UNSET;
+
+    return conf;
+}
+
+
+static char *
+ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_smtp_auth_conf_t  *prev = parent;
+    ngx_smtp_auth_conf_t  *conf = child;
+
+    if (conf->http == NULL) {
+        conf->http = prev->http;
+        conf->http_url = prev->http_url;
+    }
+
+    if (conf->http == NULL && conf->methods
+        && !(conf->methods & NGX_SMTP_SASL_NONE))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"smtp_auth_methods\" is set, but no "
+                      "\"smtp_auth_http\" for the server");
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_merge_bitmask_value(conf->methods, prev->methods,
+                                 (NGX_CONF_BITMASK_SET|NGX_SMTP_SASL_PLAIN
+                                                      |NGX_SMTP_SASL_LOGIN));
+
+    if (conf->http == NULL || (conf->methods & NGX_SMTP_SASL_NONE)) {
+        conf->methods = 0;
+    }
+
+    ngx_conf_merge_value(conf->require_tls, prev->require_tls, 1);
+    ngx_conf_merge_uint_value(conf->max_attempts, prev->max_attempts, 5);
+
+    ngx_conf_merge_msec_value(conf->http_timeout, prev->http_timeout, 60000);
+    ngx_conf_merge_msec_value(conf->http_connect_timeout,
+                              prev->http_connect_timeout, 10000);
+    ngx_conf_merge_value(conf->http_pass_client_cert,
+                         prev->http_pass_client_cert, 0);
+
+    if (conf->http_headers == NULL) {
+        conf->http_headers = prev->http_headers;
+        conf->http_header = prev->http_header;
+    }
+
+    return ngx_mail_smtp_ext_auth_header_join(cf, conf);
+}
+
+
+static char *
+ngx_mail_smtp_ext_auth_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_smtp_auth_conf_t *acf = conf;
+
+    ngx_str_t                   *value;
+    ngx_uint_t                   i, n, bit;
+    const ngx_smtp_sasl_mech_t  *mech;
+
+    if (acf->methods) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        bit = 0;
+
+        for (n = 0; ngx_smtp_sasl_table[n]; n++) {
+            mech = ngx_smtp_sasl_table[n];
+
+            if (mech->name.len == value[i].len
+                && ngx_strncasecmp(mech->name.data, value[i].data,
+                                   value[i].len)
+                   == 0)
+            {
+                bit = mech->bit;
+                break;
+            }
+        }
+
+        if (bit == 0 && ngx_strcmp(value[i].data, "none") == 0
+            && cf->args->nelts == 2)
+        {
+            bit = NGX_SMTP_SASL_NONE;
+        }
+
+        if (bit == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (acf->methods & bit) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate value \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        acf->methods |= NGX_CONF_BITMASK_SET|bit;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mail_smtp_ext_auth_http(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_smtp_auth_conf_t *acf = conf;
+
+    ngx_str_t  *value;
+
+    if (acf->http) {
+        return "is duplicate";
+    }
+
+    acf->http = ngx_pcalloc(cf->pool, sizeof(ngx_smtp_http_url_t));
+    if (acf->http == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_smtp_http_url_parse(cf, &value[1], acf->http) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    acf->http_url = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mail_smtp_ext_auth_http_header(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_smtp_auth_conf_t *acf = conf;
+
+    ngx_str_t        *value;
+    ngx_table_elt_t  *header;
+
+    if (acf->http_headers == NULL) {
+        acf->http_headers = ngx_array_create(cf->pool, 1,
+                                             sizeof(ngx_table_elt_t));
+        if (acf->http_headers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    header = ngx_array_push(acf->http_headers);
+    if (header == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    ngx_memzero(header, sizeof(ngx_table_elt_t));
+
+    header->key = value[1];
+    header->value = value[2];
+
+    if (ngx_mail_smtp_ext_auth_header_valid(header) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid header \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* RFC 9110, 5.1 and 5.5 */
+
+static ngx_int_t
+ngx_mail_smtp_ext_auth_header_valid(ngx_table_elt_t *header)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (header->key.len == 0) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < header->key.len; i++) {
+        ch = header->key.data[i];
+
+        if (ch <= ' ' || ch >= 0x7f
+            || ngx_strchr("\"(),/:;<=>?@[\\]{}", ch) != NULL)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < header->value.len; i++) {
+        ch = header->value.data[i];
+
+        if ((ch < ' ' && ch != '\t') || ch == 0x7f) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_mail_smtp_ext_auth_header_join(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf)
+{
+    u_char           *p;
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *header;
+
+    if (conf->http_headers == NULL || conf->http_header.len) {
+        return NGX_CONF_OK;
+    }
+
+    len = 0;
+    header = conf->http_headers->elts;
+
+    for (i = 0; i < conf->http_headers->nelts; i++) {
+        len += header[i].key.len + header[i].value.len
+               + sizeof(": " CRLF) - 1;
+    }
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->http_header.data = p;
+    conf->http_header.len = len;
+
+    for (i = 0; i < conf->http_headers->nelts; i++) {
+        p = ngx_sprintf(p, "%V: %V" CRLF, &header[i].key, &header[i].value);
+    }
+
+    return NGX_CONF_OK;
+}

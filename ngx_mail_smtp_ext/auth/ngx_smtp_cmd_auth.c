@@ -1,0 +1,519 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_core.h>
+#include <ngx_smtp_cmd.h>
+#include <ngx_smtp_sasl.h>
+#include <ngx_smtp_auth_private.h>
+
+
+/*
+ * AUTH, RFC 4954, 4.  While an exchange goes on its lines are read here, as
+ * session->input; the mechanism says what to ask next, the backend whether the
+ * credentials are good.  All ways out restore the input of commands and
+ * destroy the exchange in ngx_smtp_auth_end().
+ */
+
+
+/* of a name, in a message of the log */
+#define NGX_SMTP_AUTH_LOG_MAX   128
+
+
+ngx_int_t ngx_smtp_command_auth(ngx_smtp_session_t *s, ngx_str_t *args);
+
+static ngx_int_t ngx_smtp_auth_start(ngx_smtp_session_t *s,
+    const ngx_smtp_sasl_mech_t *mech, ngx_str_t *initial);
+static const ngx_smtp_sasl_mech_t *ngx_smtp_auth_mech(ngx_smtp_session_t *s,
+    ngx_str_t *name);
+static void ngx_smtp_auth_word(ngx_str_t *args, ngx_str_t *word);
+static ngx_int_t ngx_smtp_auth_input(ngx_smtp_session_t *s);
+static ngx_int_t ngx_smtp_auth_line(ngx_smtp_session_t *s, ngx_str_t *line);
+static ngx_int_t ngx_smtp_auth_response(ngx_smtp_sasl_t *sasl,
+    ngx_str_t *text);
+static ngx_int_t ngx_smtp_auth_step(ngx_smtp_sasl_t *sasl,
+    ngx_str_t *response);
+static ngx_int_t ngx_smtp_auth_challenge(ngx_smtp_sasl_t *sasl);
+static ngx_int_t ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl);
+static void ngx_smtp_auth_verified(ngx_smtp_op_t *op);
+static void ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl);
+static void ngx_smtp_auth_wait_handler(ngx_event_t *ev);
+static void ngx_smtp_auth_refuse(ngx_smtp_sasl_t *sasl);
+static void ngx_smtp_auth_log(ngx_smtp_sasl_t *sasl, char *what,
+    ngx_str_t *user);
+static ngx_int_t ngx_smtp_auth_fail(ngx_smtp_sasl_t *sasl,
+    ngx_smtp_reply_e id);
+static void ngx_smtp_auth_end(ngx_smtp_sasl_t *sasl);
+
+
+/* what debug logging of timers takes for the event's connection */
+static ngx_connection_t  ngx_smtp_auth_timer_connection;
+
+
+ngx_int_t
+ngx_smtp_command_auth(ngx_smtp_session_t *s, ngx_str_t *args)
+{
+    ngx_str_t                    name, initial;
+    ngx_smtp_auth_conf_t        *conf;
+    const ngx_smtp_sasl_mech_t  *mech;
+
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
+
+    if (conf->methods == 0) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_NOT_IMPLEMENTED);
+        return NGX_OK;
+    }
+
+    if (s->authenticated) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_DONE);
+        return NGX_OK;
+    }
+
+    /* an extension is there for who asked for extensions: RFC 5321, 2.2.1 */
+
+    if (!s->esmtp) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_NEED_EHLO);
+        return NGX_OK;
+    }
+
+    ngx_smtp_auth_word(args, &name);
+    ngx_smtp_auth_word(args, &initial);
+
+    if (name.len == 0 || args->len) {
+        return ngx_smtp_command_syntax(s, "AUTH mechanism [initial-response]");
+    }
+
+    mech = ngx_smtp_auth_mech(s, &name);
+
+    if (mech == NULL) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_UNKNOWN);
+        return NGX_OK;
+    }
+
+    if (!(ngx_smtp_sasl_offered(s) & mech->bit)) {
+        ngx_explicit_memzero(initial.data, initial.len);
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_NEEDS_TLS);
+        return NGX_OK;
+    }
+
+    return ngx_smtp_auth_start(s, mech, &initial);
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_start(ngx_smtp_session_t *s, const ngx_smtp_sasl_mech_t *mech,
+    ngx_str_t *initial)
+{
+    ngx_smtp_sasl_t  *sasl;
+
+    sasl = ngx_smtp_sasl_create(s, mech);
+
+    if (sasl == NULL) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
+        return NGX_OK;
+    }
+
+    if (initial->len == 0) {
+        ngx_str_null(initial);
+        return ngx_smtp_auth_step(sasl, initial);
+    }
+
+    /* the empty response, which no base64 can say on this line */
+
+    if (initial->len == 1 && *initial->data == '=') {
+        initial->len = 0;
+    }
+
+    return ngx_smtp_auth_response(sasl, initial);
+}
+
+
+static const ngx_smtp_sasl_mech_t *
+ngx_smtp_auth_mech(ngx_smtp_session_t *s, ngx_str_t *name)
+{
+    ngx_uint_t                   i;
+    ngx_smtp_auth_conf_t        *conf;
+    const ngx_smtp_sasl_mech_t  *mech;
+
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
+
+    for (i = 0; ngx_smtp_sasl_table[i]; i++) {
+        mech = ngx_smtp_sasl_table[i];
+
+        if ((conf->methods & mech->bit)
+            && mech->name.len == name->len
+            && ngx_strncasecmp(mech->name.data, name->data, name->len) == 0)
+        {
+            return mech;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* cuts the first word and the spaces behind it off args */
+
+static void
+ngx_smtp_auth_word(ngx_str_t *args, ngx_str_t *word)
+{
+    word->data = args->data;
+    word->len = 0;
+
+    while (args->len && *args->data != ' ') {
+        args->data++;
+        args->len--;
+        word->len++;
+    }
+
+    while (args->len && *args->data == ' ') {
+        args->data++;
+        args->len--;
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_input(ngx_smtp_session_t *s)
+{
+    size_t            max;
+    ngx_int_t         rc;
+    ngx_smtp_sasl_t  *sasl;
+
+    sasl = s->auth;
+
+    if (s->in == NULL) {
+        return NGX_AGAIN;
+    }
+
+    /* a line that does not end has to be noticed while there is room */
+
+    max = s->in->end - s->in->start - 2;
+    max = ngx_min(max, NGX_SMTP_SASL_LINE_MAX);
+
+    rc = ngx_smtp_line_next(&s->line, s->in, max);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (s->connection->read->timer_set) {
+        ngx_del_timer(s->connection->read);
+    }
+
+    switch (rc) {
+
+    case NGX_OK:
+        return ngx_smtp_auth_line(s, &s->line.text);
+
+    case NGX_SMTP_LINE_TOO_LONG:
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_TOO_LONG);
+
+    case NGX_SMTP_LINE_BARE_CR:
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_BARE_CR);
+
+    default: /* NGX_SMTP_LINE_BARE_LF */
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_BARE_LF);
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_line(ngx_smtp_session_t *s, ngx_str_t *line)
+{
+    ngx_smtp_sasl_t  *sasl;
+
+    sasl = s->auth;
+
+    /*
+     * What comes behind a response was sent before its outcome was known:
+     * after a failure it would be read as commands (RFC 4954, 4, the end).
+     */
+
+    if (s->in->pos != s->in->last) {
+        ngx_explicit_memzero(line->data, line->len);
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_BAD_PIPELINING);
+    }
+
+    if (line->len == 1 && *line->data == '*') {
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_CANCELLED);
+    }
+
+    return ngx_smtp_auth_response(sasl, line);
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_response(ngx_smtp_sasl_t *sasl, ngx_str_t *text)
+{
+    ngx_str_t  response;
+
+    switch (ngx_smtp_sasl_decode(sasl, &response, text)) {
+
+    case NGX_OK:
+        return ngx_smtp_auth_step(sasl, &response);
+
+    case NGX_DECLINED:
+        ngx_explicit_memzero(text->data, text->len);
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_BAD_RESPONSE);
+
+    default: /* NGX_ERROR */
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_step(ngx_smtp_sasl_t *sasl, ngx_str_t *response)
+{
+    switch (sasl->mech->step(sasl, response)) {
+
+    case NGX_AGAIN:
+        return ngx_smtp_auth_challenge(sasl);
+
+    case NGX_OK:
+        return ngx_smtp_auth_verify(sasl);
+
+    default: /* NGX_ERROR */
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_BAD_RESPONSE);
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_challenge(ngx_smtp_sasl_t *sasl)
+{
+    ngx_str_t            text;
+    ngx_smtp_session_t  *s;
+
+    s = sasl->session;
+
+    if (ngx_smtp_sasl_encode(sasl, &text, &sasl->challenge) != NGX_OK) {
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
+    }
+
+    ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_CHALLENGE, &text);
+
+    s->input = ngx_smtp_auth_input;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl)
+{
+    ngx_log_t           *log;
+    ngx_smtp_session_t  *s;
+
+    s = sasl->session;
+    log = s->connection->log;
+
+    s->auth_attempts++;
+    s->auth_time = 0;
+
+    /*
+     * RFC 4616, 2: nobody acts for someone else here, since a service is
+     * asked about one name.
+     */
+
+    if (!ngx_smtp_sasl_user_valid(&sasl->user)
+        || (sasl->authzid.len
+            && (sasl->authzid.len != sasl->user.len
+                || ngx_memcmp(sasl->authzid.data, sasl->user.data,
+                              sasl->user.len)
+                   != 0)))
+    {
+        ngx_smtp_auth_log(sasl, "client login failed", &sasl->user);
+        ngx_smtp_auth_refuse(sasl);
+        return NGX_OK;
+    }
+
+    log->action = "checking credentials";
+
+    sasl->start = ngx_current_msec;
+
+    ngx_smtp_op_start(&sasl->op, &sasl->ops, ngx_smtp_auth_verified, sasl,
+                      log);
+
+    ngx_smtp_cred_http_verify(sasl, &sasl->op);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_smtp_auth_verified(ngx_smtp_op_t *op)
+{
+    ngx_smtp_sasl_t     *sasl;
+    ngx_smtp_session_t  *s;
+
+    sasl = op->data;
+    s = sasl->session;
+
+    s->auth_time = ngx_current_msec - sasl->start;
+
+    switch (op->rc) {
+
+    case NGX_OK:
+        ngx_smtp_auth_accept(sasl);
+        break;
+
+    case NGX_DECLINED:
+        ngx_smtp_auth_log(sasl, "client login failed", &sasl->user);
+
+        if (sasl->wait) {
+            ngx_smtp_sasl_forget(sasl);
+
+            ngx_smtp_auth_timer_connection.fd = (ngx_socket_t) -1;
+            s->connection->log->action = "delaying the answer to a login";
+
+            sasl->timer.handler = ngx_smtp_auth_wait_handler;
+            sasl->timer.data = &ngx_smtp_auth_timer_connection;
+            sasl->timer.log = s->connection->log;
+
+            ngx_add_timer(&sasl->timer, sasl->wait);
+            return;
+        }
+
+        ngx_smtp_auth_refuse(sasl);
+        break;
+
+    default: /* NGX_ERROR */
+
+        /* without a verdict it was no attempt */
+
+        s->auth_attempts--;
+        (void) ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
+    }
+
+    ngx_smtp_session_resume(s);
+}
+
+
+static void
+ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
+{
+    ngx_str_t            method;
+    ngx_smtp_session_t  *s;
+
+    s = sasl->session;
+    method = sasl->mech->name;
+
+    if (ngx_smtp_session_set(&s->auth_user, &sasl->login) != NGX_OK
+        || ngx_smtp_session_set(&s->auth_method, &method) != NGX_OK
+        || ngx_smtp_session_set(&s->auth_server, &sasl->server) != NGX_OK)
+    {
+        (void) ngx_smtp_session_set(&s->auth_user, NULL);
+        (void) ngx_smtp_session_set(&s->auth_method, NULL);
+        (void) ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
+        return;
+    }
+
+    s->authenticated = 1;
+
+    ngx_smtp_auth_log(sasl, "client logged in", &sasl->login);
+
+    ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTHENTICATED);
+    ngx_smtp_auth_end(sasl);
+}
+
+
+static void
+ngx_smtp_auth_wait_handler(ngx_event_t *ev)
+{
+    ngx_smtp_sasl_t     *sasl;
+    ngx_smtp_session_t  *s;
+
+    sasl = (ngx_smtp_sasl_t *)
+               ((u_char *) ev - offsetof(ngx_smtp_sasl_t, timer));
+    s = sasl->session;
+
+    ngx_smtp_auth_refuse(sasl);
+    ngx_smtp_session_resume(s);
+}
+
+
+static void
+ngx_smtp_auth_refuse(ngx_smtp_sasl_t *sasl)
+{
+    ngx_smtp_session_t    *s;
+    ngx_smtp_verdict_t     verdict;
+    ngx_smtp_auth_conf_t  *conf;
+
+    s = sasl->session;
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
+
+    ngx_smtp_verdict_set(&verdict, NGX_SMTP_REPLY_AUTH_FAILED);
+
+    if (sasl->code) {
+        verdict.code = sasl->code;
+        verdict.enhanced = sasl->enhanced;
+    }
+
+    if (sasl->message.len) {
+        verdict.text = sasl->message;
+    }
+
+    ngx_smtp_reply_verdict(s, &verdict);
+
+    if (verdict.code == 421) {
+        /* RFC 5321, 3.8: it says that the connection is closed */
+        s->closing = 1;
+    }
+
+    if (conf->max_attempts && s->auth_attempts >= conf->max_attempts
+        && !s->closing)
+    {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "client failed to log in %ui times", s->auth_attempts);
+
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_ERRORS);
+    }
+
+    ngx_smtp_auth_end(sasl);
+}
+
+
+/* a name is the client's: nothing of it may look like a line of the log */
+
+static void
+ngx_smtp_auth_log(ngx_smtp_sasl_t *sasl, char *what, ngx_str_t *user)
+{
+    ngx_str_t  text;
+    u_char     buf[NGX_SMTP_AUTH_LOG_MAX];
+
+    text.data = buf;
+    text.len = ngx_smtp_answer_text_copy(buf, sizeof(buf), user) - buf;
+
+    ngx_log_error(NGX_LOG_INFO, sasl->session->connection->log, 0,
+                  "%s, mechanism: %V, user: \"%V\"",
+                  what, &sasl->mech->name, &text);
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_fail(ngx_smtp_sasl_t *sasl, ngx_smtp_reply_e id)
+{
+    ngx_smtp_reply(sasl->session, id);
+    ngx_smtp_auth_end(sasl);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_smtp_auth_end(ngx_smtp_sasl_t *sasl)
+{
+    ngx_smtp_session_t  *s;
+
+    s = sasl->session;
+    s->input = ngx_smtp_command_input;
+
+    ngx_smtp_sasl_destroy(sasl);
+}

@@ -1,0 +1,465 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_core.h>
+#include <ngx_smtp_http.h>
+#include <ngx_smtp_sasl.h>
+#include <ngx_smtp_auth_private.h>
+
+
+/*
+ * Credentials checked by an HTTP service in nginx's auth_http protocol: this
+ * file asks and judges the answer.  An answer that is not beyond doubt is
+ * none, and without an answer nobody is logged in: the client gets 454.
+ */
+
+
+/* seconds; Auth-Wait beyond this would only cost connections */
+#define NGX_SMTP_CRED_WAIT_MAX  60
+
+
+typedef struct {
+    ngx_smtp_sasl_t          *sasl;
+    ngx_smtp_op_t            *op;            /* of who waits for us */
+    ngx_smtp_op_t             http_op;       /* of what we wait for */
+    ngx_queue_t               ops;
+    ngx_smtp_http_request_t   http;
+} ngx_smtp_cred_http_t;
+
+
+/* the headers of an answer that are known; others are ignored */
+typedef struct {
+    ngx_str_t                 status;
+    ngx_str_t                 server;
+    ngx_str_t                 port;
+    ngx_str_t                 user;
+    ngx_str_t                 pass;
+    ngx_str_t                 wait;
+    ngx_str_t                 error_code;
+} ngx_smtp_cred_answer_t;
+
+
+typedef struct {
+    ngx_str_t                 name;
+    size_t                    offset;
+} ngx_smtp_cred_header_t;
+
+
+static void ngx_smtp_cred_http_done(ngx_smtp_op_t *op);
+static void ngx_smtp_cred_http_cancel(ngx_smtp_op_t *op);
+static ngx_int_t ngx_smtp_cred_http_judge(ngx_smtp_cred_http_t *cred,
+    char **reason);
+static ngx_int_t ngx_smtp_cred_http_headers(ngx_smtp_http_request_t *r,
+    ngx_smtp_cred_answer_t *answer);
+static ngx_int_t ngx_smtp_cred_http_accepted(ngx_smtp_sasl_t *sasl,
+    ngx_smtp_cred_answer_t *answer, char **reason);
+static ngx_int_t ngx_smtp_cred_http_server(ngx_smtp_sasl_t *sasl,
+    ngx_smtp_cred_answer_t *answer);
+static ngx_int_t ngx_smtp_cred_http_refused(ngx_smtp_sasl_t *sasl,
+    ngx_smtp_cred_answer_t *answer);
+static ngx_int_t ngx_smtp_cred_http_code(ngx_smtp_sasl_t *sasl,
+    ngx_str_t *text);
+static void ngx_smtp_cred_http_outage(ngx_smtp_sasl_t *sasl, ngx_uint_t out);
+
+
+static const ngx_smtp_cred_header_t  ngx_smtp_cred_headers[] = {
+
+    { ngx_string("auth-status"), offsetof(ngx_smtp_cred_answer_t, status) },
+    { ngx_string("auth-server"), offsetof(ngx_smtp_cred_answer_t, server) },
+    { ngx_string("auth-port"), offsetof(ngx_smtp_cred_answer_t, port) },
+    { ngx_string("auth-user"), offsetof(ngx_smtp_cred_answer_t, user) },
+    { ngx_string("auth-pass"), offsetof(ngx_smtp_cred_answer_t, pass) },
+    { ngx_string("auth-wait"), offsetof(ngx_smtp_cred_answer_t, wait) },
+    { ngx_string("auth-error-code"),
+      offsetof(ngx_smtp_cred_answer_t, error_code) },
+
+    { ngx_null_string, 0 }
+};
+
+
+void
+ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op)
+{
+    ngx_smtp_session_t       *s;
+    ngx_smtp_auth_conf_t     *conf;
+    ngx_smtp_cred_http_t     *cred;
+    ngx_smtp_http_request_t  *r;
+
+    s = sasl->session;
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
+
+    cred = ngx_pcalloc(sasl->pool, sizeof(ngx_smtp_cred_http_t));
+    if (cred == NULL) {
+        ngx_smtp_op_finish(op, NGX_ERROR);
+        return;
+    }
+
+    r = &cred->http;
+
+    if (ngx_smtp_cred_http_request(sasl, &r->request) != NGX_OK) {
+        ngx_smtp_op_finish(op, NGX_ERROR);
+        return;
+    }
+
+    sasl->backend = cred;
+
+    cred->sasl = sasl;
+    cred->op = op;
+    ngx_queue_init(&cred->ops);
+
+    op->worker = cred;
+    op->cancel = ngx_smtp_cred_http_cancel;
+
+    r->url = conf->http;
+    r->pool = sasl->pool;
+    r->log = s->connection->log;
+    r->resolver = s->service->resolver;
+    r->resolver_timeout = s->service->resolver_timeout;
+    r->connect_timeout = conf->http_connect_timeout;
+    r->timeout = conf->http_timeout;
+    r->outage = &conf->outage;
+
+    ngx_smtp_op_start(&cred->http_op, &cred->ops, ngx_smtp_cred_http_done,
+                      cred, r->log);
+
+    ngx_smtp_http_start(r, &cred->http_op);
+}
+
+
+static void
+ngx_smtp_cred_http_done(ngx_smtp_op_t *op)
+{
+    char                  *reason;
+    ngx_int_t              rc;
+    ngx_uint_t             level;
+    ngx_smtp_cred_http_t  *cred;
+    ngx_smtp_auth_conf_t  *conf;
+
+    cred = op->data;
+    conf = ngx_smtp_session_srv_conf(cred->sasl->session,
+                                     ngx_mail_smtp_ext_auth_module);
+    rc = op->rc;
+
+    if (rc == NGX_OK) {
+        reason = "no memory";
+        rc = ngx_smtp_cred_http_judge(cred, &reason);
+
+        if (rc == NGX_ERROR) {
+            level = conf->outage ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+            ngx_log_error(level, cred->http.log, 0,
+                          "auth service %V sent an answer that is none: "
+                          "%s, HTTP status %ui",
+                          &cred->http.server, reason, cred->http.status);
+        }
+    }
+
+    ngx_smtp_cred_http_outage(cred->sasl, rc == NGX_ERROR);
+
+    ngx_smtp_http_wipe(&cred->http);
+
+    ngx_smtp_op_finish(cred->op, rc);
+}
+
+
+static void
+ngx_smtp_cred_http_cancel(ngx_smtp_op_t *op)
+{
+    ngx_smtp_cred_http_t  *cred;
+
+    cred = op->worker;
+
+    ngx_smtp_op_cancel_all(&cred->ops);
+
+    ngx_smtp_http_wipe(&cred->http);
+}
+
+
+static ngx_int_t
+ngx_smtp_cred_http_judge(ngx_smtp_cred_http_t *cred, char **reason)
+{
+    ngx_smtp_cred_answer_t  answer;
+
+    /*
+     * nginx looks at the headers alone: there an error page of a proxy in
+     * between that has copied them logs a client in.
+     */
+
+    if (cred->http.status < 200 || cred->http.status > 299) {
+        *reason = "not 2xx";
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&answer, sizeof(ngx_smtp_cred_answer_t));
+
+    if (ngx_smtp_cred_http_headers(&cred->http, &answer) != NGX_OK) {
+        *reason = "a header comes twice";
+        return NGX_ERROR;
+    }
+
+    if (answer.status.len == 0) {
+        *reason = "no \"Auth-Status\"";
+        return NGX_ERROR;
+    }
+
+    if (answer.status.len == 4
+        && ngx_strncmp(answer.status.data, "WAIT", 4) == 0)
+    {
+        /* what nginx asks again for; our clients are told to come again */
+        *reason = "\"Auth-Status: WAIT\"";
+        return NGX_ERROR;
+    }
+
+    if (answer.status.len == 2
+        && ngx_strncmp(answer.status.data, "OK", 2) == 0)
+    {
+        return ngx_smtp_cred_http_accepted(cred->sasl, &answer, reason);
+    }
+
+    return ngx_smtp_cred_http_refused(cred->sasl, &answer);
+}
+
+
+static ngx_int_t
+ngx_smtp_cred_http_headers(ngx_smtp_http_request_t *r,
+    ngx_smtp_cred_answer_t *answer)
+{
+    ngx_str_t                     *value;
+    ngx_uint_t                     i;
+    ngx_smtp_http_header_t        *header;
+    const ngx_smtp_cred_header_t  *known;
+
+    header = r->headers.elts;
+
+    for (i = 0; i < r->headers.nelts; i++) {
+
+        for (known = ngx_smtp_cred_headers; known->name.len; known++) {
+
+            if (known->name.len != header[i].name.len
+                || ngx_strncmp(known->name.data, header[i].name.data,
+                               known->name.len)
+                   != 0)
+            {
+                continue;
+            }
+
+            value = (ngx_str_t *) ((u_char *) answer + known->offset);
+
+            if (value->data) {
+                return NGX_ERROR;
+            }
+
+            *value = header[i].value;
+            break;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* Auth-Pass is for a login at the next hop, which there is not: not kept */
+
+static ngx_int_t
+ngx_smtp_cred_http_accepted(ngx_smtp_sasl_t *sasl,
+    ngx_smtp_cred_answer_t *answer, char **reason)
+{
+    ngx_str_t  *login;
+
+    login = answer->user.len ? &answer->user : &sasl->user;
+
+    if (!ngx_smtp_sasl_user_valid(login)) {
+        *reason = "invalid \"Auth-User\"";
+        return NGX_ERROR;
+    }
+
+    sasl->login.len = login->len;
+    sasl->login.data = ngx_pstrdup(sasl->pool, login);
+    if (sasl->login.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (answer->server.len == 0 && answer->port.len == 0) {
+
+        /* smtp_pass says where the mail goes */
+
+        return NGX_OK;
+    }
+
+    if (ngx_smtp_cred_http_server(sasl, answer) != NGX_OK) {
+        *reason = "invalid \"Auth-Server\" or \"Auth-Port\"";
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* an address, a name, or the name of a smtp_upstream; and a port */
+
+static ngx_int_t
+ngx_smtp_cred_http_server(ngx_smtp_sasl_t *sasl,
+    ngx_smtp_cred_answer_t *answer)
+{
+    u_char      ch, *p;
+    ngx_int_t   port;
+    ngx_str_t   host;
+    ngx_uint_t  i, inet6;
+    u_char      addr[16];
+
+    host = answer->server;
+    port = ngx_atoi(answer->port.data, answer->port.len);
+
+    if (host.len == 0 || host.len > NGX_SMTP_DOMAIN_MAX
+        || port < 1 || port > 65535)
+    {
+        return NGX_ERROR;
+    }
+
+    if (host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
+    {
+        host.data++;
+        host.len -= 2;
+    }
+
+    inet6 = (ngx_inet6_addr(host.data, host.len, addr) == NGX_OK);
+
+    for (i = 0; i < host.len && !inet6; i++) {
+        ch = host.data[i];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+            || (ch >= '0' && ch <= '9')
+            || ch == '.' || ch == '-' || ch == '_')
+        {
+            continue;
+        }
+
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(sasl->pool, host.len + sizeof("[]:65535") - 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    sasl->server.data = p;
+
+    p = inet6 ? ngx_sprintf(p, "[%V]:%i", &host, port)
+              : ngx_sprintf(p, "%V:%i", &host, port);
+
+    sasl->server.len = p - sasl->server.data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_cred_http_refused(ngx_smtp_sasl_t *sasl,
+    ngx_smtp_cred_answer_t *answer)
+{
+    ngx_int_t  sec;
+
+    sasl->message.len = answer->status.len;
+    sasl->message.data = ngx_pstrdup(sasl->pool, &answer->status);
+    if (sasl->message.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (answer->error_code.len
+        && ngx_smtp_cred_http_code(sasl, &answer->error_code) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_WARN, sasl->session->connection->log, 0,
+                      "auth service sent invalid \"Auth-Error-Code\", "
+                      "535 5.7.8 is used");
+    }
+
+    sec = ngx_atoi(answer->wait.data, answer->wait.len);
+
+    if (sec > 0) {
+        sasl->wait = (ngx_msec_t) ngx_min(sec, NGX_SMTP_CRED_WAIT_MAX) * 1000;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* "535", "535 5.7.8" */
+
+static ngx_int_t
+ngx_smtp_cred_http_code(ngx_smtp_sasl_t *sasl, ngx_str_t *text)
+{
+    ngx_int_t            code;
+    ngx_str_t            rest;
+    ngx_smtp_enhanced_t  enhanced;
+
+    if (text->len < 3) {
+        return NGX_ERROR;
+    }
+
+    code = ngx_atoi(text->data, 3);
+
+    if (code < 400 || code > 599) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&enhanced, sizeof(ngx_smtp_enhanced_t));
+
+    if (text->len > 3) {
+
+        if (text->data[3] != ' ') {
+            return NGX_ERROR;
+        }
+
+        rest.data = text->data + 4;
+        rest.len = text->len - 4;
+
+        ngx_smtp_enhanced_parse(&enhanced, code, &rest);
+
+        if (rest.len) {
+            return NGX_ERROR;
+        }
+    }
+
+    sasl->code = code;
+    sasl->enhanced = enhanced;
+
+    return NGX_OK;
+}
+
+
+/* an outage is one event in the log, however many clients meet it */
+
+static void
+ngx_smtp_cred_http_outage(ngx_smtp_sasl_t *sasl, ngx_uint_t out)
+{
+    ngx_log_t             *log;
+    ngx_smtp_auth_conf_t  *conf;
+
+    log = sasl->session->connection->log;
+    conf = ngx_smtp_session_srv_conf(sasl->session,
+                                     ngx_mail_smtp_ext_auth_module);
+
+    if (conf->outage == out) {
+        return;
+    }
+
+    conf->outage = out;
+
+    if (out) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "smtp_auth_http \"%V\" is out of order, clients get "
+                      "454; further failures are logged as info",
+                      &conf->http_url);
+
+    } else {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "smtp_auth_http \"%V\" is in order again",
+                      &conf->http_url);
+    }
+}

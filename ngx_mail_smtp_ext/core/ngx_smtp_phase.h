@@ -1,0 +1,64 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * The phases of a session, in the order in which a message meets them, and
+ * the engine that runs the rows of ngx_smtp_phase_table[] for one of them.
+ */
+
+
+#ifndef _NGX_SMTP_PHASE_H_INCLUDED_
+#define _NGX_SMTP_PHASE_H_INCLUDED_
+
+
+typedef enum {
+    NGX_SMTP_PHASE_CONNECT = 0,  /* before the greeting */
+    NGX_SMTP_PHASE_RCPT,         /* tx->rcpt: who, where to, may it */
+    NGX_SMTP_PHASE_DELIVER,      /* the message is complete */
+    NGX_SMTP_PHASE_LOG           /* a transaction, or a session without one,
+                                    has ended; handlers can't wait */
+} ngx_smtp_phase_e;
+
+
+/*
+ * A row's handler.
+ *
+ * NGX_OK: it decided in favour (in RCPT: rcpt->dest is set), go on.
+ * NGX_DECLINED: no opinion, go on.
+ * NGX_DONE: it decided, the verdict is set (of tx->rcpt, else of tx): stop.
+ * NGX_AGAIN: op will finish with one of these.
+ * NGX_ERROR: stop; the client gets 451 4.3.0.
+ *
+ * op has been started by the engine and stays untouched for the other
+ * results.  tx is NULL where there is none.
+ */
+typedef ngx_int_t (*ngx_smtp_phase_pt)(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+
+
+typedef struct {
+    ngx_smtp_phase_e    phase;
+    ngx_smtp_phase_pt   handler;
+} ngx_smtp_phase_t;
+
+
+/* in order; the last row's handler is NULL */
+extern const ngx_smtp_phase_t  ngx_smtp_phase_table[];
+
+
+/*
+ * Runs a phase.  NGX_OK: all rows have been asked.  NGX_DONE, NGX_ERROR: as a
+ * row said.  NGX_AGAIN: done(s, rc) will be called with one of these; it may
+ * call ngx_smtp_session_resume().  One phase at a time in a session.
+ */
+ngx_int_t ngx_smtp_phase_run(ngx_smtp_session_t *s, ngx_smtp_phase_e phase,
+    void (*done)(ngx_smtp_session_t *s, ngx_int_t rc));
+
+/* the LOG phase; tx may be NULL */
+void ngx_smtp_phase_log(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx);
+
+
+#endif /* _NGX_SMTP_PHASE_H_INCLUDED_ */

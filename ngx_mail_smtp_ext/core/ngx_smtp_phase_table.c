@@ -1,0 +1,42 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_core.h>
+
+
+/*
+ * Who has a say, and in which order: the whole of it.
+ */
+
+
+ngx_int_t ngx_smtp_route_connect_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_relay_rcpt_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_relay_deliver_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_log_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op);
+
+
+const ngx_smtp_phase_t  ngx_smtp_phase_table[] = {
+
+    { NGX_SMTP_PHASE_CONNECT, ngx_smtp_route_connect_handler },
+
+    { NGX_SMTP_PHASE_RCPT, ngx_smtp_route_rcpt_handler },
+    { NGX_SMTP_PHASE_RCPT, ngx_smtp_relay_rcpt_handler },
+
+    { NGX_SMTP_PHASE_DELIVER, ngx_smtp_relay_deliver_handler },
+
+    { NGX_SMTP_PHASE_LOG, ngx_smtp_log_handler },
+
+    { NGX_SMTP_PHASE_LOG, NULL }
+};

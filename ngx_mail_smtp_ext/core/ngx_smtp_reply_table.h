@@ -1,0 +1,128 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * Every reply of ours: id, code, enhanced code, flags, text.  "%" in a text
+ * stands for the argument of ngx_smtp_reply_arg().  docs/replies.md is made
+ * from this file by t/tools/replies.pl.
+ *
+ * Flags: NGX_SMTP_REPLY_BARE: no enhanced code goes with it (RFC 2034, 4: the
+ * greeting, HELO, EHLO, 354, 334).  NGX_SMTP_REPLY_FAULT: counts against
+ * smtp_max_errors.  NGX_SMTP_REPLY_CLOSE: the connection is closed after it.
+ */
+
+
+#define NGX_SMTP_REPLY_TABLE(X)                                              \
+                                                                             \
+    /* what goes well */                                                     \
+                                                                             \
+    X(GREETING,         220, 0, 0, 0, BARE, "% ESMTP")                       \
+    X(HELO,             250, 0, 0, 0, BARE, "%")                             \
+    X(OK,               250, 2, 0, 0, 0, "OK")                               \
+    X(BYE,              221, 2, 0, 0, CLOSE, "Bye")                          \
+    X(HELP,             214, 2, 0, 0, 0, "Commands: %")                      \
+    X(CANNOT_VRFY,      252, 2, 0, 0, 0,                                     \
+      "Cannot verify, but will take mail for whom RCPT accepts")             \
+    X(STARTTLS,         220, 2, 0, 0, 0, "Ready to start TLS")               \
+    X(SENDER_OK,        250, 2, 1, 0, 0, "Sender OK")                        \
+    X(RECIPIENT_OK,     250, 2, 1, 5, 0, "Recipient OK")                     \
+    X(START_INPUT,      354, 0, 0, 0, BARE,                                  \
+      "End data with <CR><LF>.<CR><LF>")                                     \
+    X(ACCEPTED,         250, 2, 0, 0, 0, "OK id=%")                          \
+    X(CHALLENGE,        334, 0, 0, 0, BARE, "%")                             \
+    X(AUTHENTICATED,    235, 2, 7, 0, 0, "Authentication succeeded")         \
+                                                                             \
+    /* syntax, RFC 5321, 4.2.4 and 4.3.2 */                                  \
+                                                                             \
+    X(UNKNOWN_COMMAND,  500, 5, 5, 1, FAULT, "Command not recognized")       \
+    X(NOT_IMPLEMENTED,  502, 5, 5, 1, FAULT, "Command not implemented")      \
+    X(LINE_TOO_LONG,    500, 5, 5, 2, FAULT, "Line too long")                \
+    X(BARE_CR,          500, 5, 5, 2, FAULT, "Bare <CR> in command")         \
+    X(BARE_LF,          500, 5, 5, 2, FAULT|CLOSE,                           \
+      "Bare <LF> in command, closing connection")                            \
+    X(BAD_ARGUMENT,     501, 5, 5, 4, FAULT, "Syntax: %")                    \
+    X(BAD_SENDER,       501, 5, 1, 7, FAULT, "Bad sender address syntax")    \
+    X(BAD_RECIPIENT,    501, 5, 1, 3, FAULT, "Bad recipient address syntax") \
+    X(BAD_PARAMETER,    501, 5, 5, 4, FAULT, "Bad parameter: %")             \
+    X(UNKNOWN_PARAMETER, 555, 5, 5, 4, FAULT, "Unsupported parameter: %")    \
+                                                                             \
+    /* order */                                                              \
+                                                                             \
+    X(NEED_HELO,        503, 5, 5, 1, FAULT, "Send EHLO or HELO first")      \
+    X(NEED_EHLO,        503, 5, 5, 1, FAULT, "Send EHLO first")              \
+    X(NEED_MAIL,        503, 5, 5, 1, FAULT, "Need MAIL first")              \
+    X(NEED_RCPT,        503, 5, 5, 1, FAULT, "Need RCPT first")              \
+    X(NESTED_MAIL,      503, 5, 5, 1, FAULT, "Transaction already open")     \
+    X(IN_TRANSACTION,   503, 5, 5, 1, FAULT,                                 \
+      "Not permitted during a mail transaction")                             \
+    X(BAD_PIPELINING,   503, 5, 5, 1, FAULT|CLOSE,                           \
+      "Improper use of pipelining, closing connection")                      \
+    X(NO_VALID_RCPT,    554, 5, 5, 1, FAULT, "No valid recipients")          \
+                                                                             \
+    /* TLS, RFC 3207 */                                                      \
+                                                                             \
+    X(NEED_TLS,         530, 5, 7, 0, FAULT,                                 \
+      "Must issue a STARTTLS command first")                                 \
+    X(TLS_ACTIVE,       503, 5, 5, 1, FAULT, "TLS already active")           \
+    X(TLS_UNAVAILABLE,  454, 4, 7, 0, FAULT, "TLS not available")            \
+                                                                             \
+    /* AUTH, RFC 4954 */                                                     \
+                                                                             \
+    X(AUTH_NEEDS_TLS,   538, 5, 7, 11, FAULT,                                \
+      "Encryption required for requested authentication mechanism")          \
+    X(AUTH_UNKNOWN,     504, 5, 5, 4, FAULT,                                 \
+      "Unrecognized authentication mechanism")                               \
+    X(AUTH_BAD_RESPONSE, 501, 5, 5, 2, FAULT,                                \
+      "Cannot decode authentication response")                               \
+    X(AUTH_TOO_LONG,    500, 5, 5, 6, FAULT,                                 \
+      "Authentication exchange line is too long")                            \
+    X(AUTH_CANCELLED,   501, 5, 7, 0, FAULT, "Authentication cancelled")     \
+    X(AUTH_FAILED,      535, 5, 7, 8, FAULT,                                 \
+      "Authentication credentials invalid")                                  \
+    X(AUTH_UNAVAILABLE, 454, 4, 7, 0, 0,                                     \
+      "Temporary authentication failure")                                    \
+    X(AUTH_DONE,        503, 5, 5, 1, FAULT, "Already authenticated")        \
+                                                                             \
+    /* recipients and messages */                                            \
+                                                                             \
+    X(RELAY_DENIED,     550, 5, 7, 1, FAULT, "Relaying denied")              \
+    X(NO_SUCH_USER,     550, 5, 1, 1, FAULT, "No such user here")            \
+    X(TOO_MANY_RCPT,    452, 4, 5, 3, 0, "Too many recipients")              \
+    X(OTHER_DESTINATION, 452, 4, 5, 3, 0,                                    \
+      "Recipient has another destination, send it in a new transaction")     \
+    X(TOO_BIG,          552, 5, 3, 4, 0,                                     \
+      "Message size exceeds fixed limit")                                    \
+    X(BARE_IN_DATA,     550, 5, 6, 0, 0,                                     \
+      "Message has bare <CR> or <LF>, lines must end in <CR><LF>")           \
+    X(LOOP,             554, 5, 4, 6, 0, "Too many hops, mail loop")         \
+    X(NO_STORAGE,       452, 4, 3, 1, 0, "Insufficient system storage")      \
+    X(LOCAL_ERROR,      451, 4, 3, 0, 0, "Local error in processing")        \
+                                                                             \
+    /* the next hop's side */                                                \
+                                                                             \
+    X(NO_SERVER,        451, 4, 4, 1, 0, "No destination server answers")    \
+    X(SERVER_BROKEN,    451, 4, 4, 2, 0,                                     \
+      "Connection to destination server failed")                             \
+    X(REPLY_LOST,       451, 4, 4, 2, 0,                                     \
+      "Destination server did not confirm the message")                      \
+    X(SERVER_LACKS_8BIT, 554, 5, 6, 3, 0,                                    \
+      "Destination server does not take 8-bit content")                      \
+    X(SERVER_CHANGED,   451, 4, 4, 5, 0,                                     \
+      "Destination server now refuses a recipient, try again")               \
+    X(PARTLY_REFUSED,   554, 5, 1, 0, 0,                                     \
+      "Not delivered to anyone, destination server refused <%>")             \
+                                                                             \
+    /* endings */                                                            \
+                                                                             \
+    X(TIMEOUT,          421, 4, 4, 2, CLOSE, "Timeout, closing connection")  \
+    X(SHUTDOWN,         421, 4, 3, 2, CLOSE,                                 \
+      "Service shutting down, closing connection")                           \
+    X(BUSY,             421, 4, 3, 2, CLOSE,                                 \
+      "Too many connections, closing connection")                            \
+    X(TOO_MANY_ERRORS,  421, 4, 7, 0, CLOSE,                                 \
+      "Too many errors, closing connection")                                 \
+    X(INTERNAL,         421, 4, 3, 0, CLOSE,                                 \
+      "Internal error, closing connection")

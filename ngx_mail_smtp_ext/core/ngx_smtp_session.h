@@ -1,0 +1,149 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * A client's connection, from accept to close.
+ */
+
+
+#ifndef _NGX_SMTP_SESSION_H_INCLUDED_
+#define _NGX_SMTP_SESSION_H_INCLUDED_
+
+
+#define NGX_SMTP_STARTTLS_OFF   0
+#define NGX_SMTP_STARTTLS_ON    1
+#define NGX_SMTP_STARTTLS_ONLY  2
+
+
+/* what a server{} offers and how far it goes; made when it is configured */
+struct ngx_smtp_service_s {
+    ngx_str_t            server_name;
+
+    size_t               buffer_size;        /* of reading from the client */
+    size_t               line_size;          /* of a command */
+    size_t               body_buffer_size;   /* of a message in memory */
+    off_t                max_message_size;   /* 0: no limit */
+    ngx_uint_t           max_recipients;
+    ngx_uint_t           max_received;
+    ngx_uint_t           max_errors;
+
+    ngx_msec_t           command_timeout;
+    ngx_msec_t           data_timeout;
+    ngx_msec_t           send_timeout;
+
+    ngx_path_t          *temp_path;
+    ngx_str_t            thread_pool_name;
+    ngx_thread_pool_t   *thread_pool;
+
+    ngx_resolver_t      *resolver;           /* may be NULL */
+    ngx_msec_t           resolver_timeout;
+
+    ngx_uint_t           starttls;           /* NGX_SMTP_STARTTLS_* */
+    ngx_uint_t           bare_newline;       /* NGX_SMTP_BARE_* */
+};
+
+
+#define NGX_SMTP_BARE_REJECT     0
+#define NGX_SMTP_BARE_NORMALISE  1
+
+
+/*
+ * Takes what it can out of session->in.  NGX_OK: something was taken, call
+ * again.  NGX_AGAIN: more octets are needed.  NGX_DONE: an operation is under
+ * way; ngx_smtp_session_resume() goes on.
+ */
+typedef ngx_int_t (*ngx_smtp_input_pt)(ngx_smtp_session_t *s);
+
+
+struct ngx_smtp_session_s {
+    ngx_connection_t         *connection;
+    void                    **main_conf;
+    void                    **srv_conf;
+    ngx_smtp_service_t       *service;
+
+    ngx_smtp_tx_t            *tx;            /* NULL between MAIL and MAIL */
+    ngx_queue_t               ops;           /* of the session, not the tx */
+
+    ngx_buf_t                *in;            /* NULL while there is nothing */
+    ngx_buf_t                *out;           /* replies not yet sent */
+    ngx_smtp_line_t           line;
+    ngx_smtp_input_pt         input;
+    void                     *auth;          /* of auth/, while AUTH goes on */
+
+    /* kept by ngx_smtp_session_set(), freed at the end */
+    ngx_str_t                 helo;
+    ngx_str_t                 auth_user;
+    ngx_str_t                 auth_method;
+    ngx_str_t                 auth_server;   /* "host:port" that auth gave */
+    ngx_str_t                 refusal;       /* the last negative reply */
+
+    ngx_msec_t                start;         /* ngx_current_msec at accept */
+    ngx_msec_t                auth_time;     /* of the last AUTH */
+    ngx_uint_t                commands;
+    ngx_uint_t                errors;
+    ngx_uint_t                auth_attempts;
+    ngx_uint_t                transactions;
+    size_t                    drop;          /* what a lingering close reads */
+
+    ngx_uint_t                phase_row;     /* of the phase under way */
+    void                    (*phase_done)(ngx_smtp_session_t *s,
+                                          ngx_int_t rc);
+    ngx_smtp_op_t             phase_op;
+
+    unsigned                  esmtp:1;       /* EHLO, not HELO */
+    unsigned                  tls:1;
+    unsigned                  tls_implicit:1;
+    unsigned                  authenticated:1;
+    unsigned                  trusted:1;     /* smtp_relay_from names it */
+    unsigned                  busy:1;        /* an operation is under way */
+    unsigned                  closing:1;     /* after what is in out */
+    unsigned                  closed:1;
+    unsigned                  running:1;     /* inside the input loop */
+    unsigned                  refused:1;     /* a negative reply was sent */
+};
+
+
+#define ngx_smtp_session_srv_conf(s, module)                                 \
+    (s)->srv_conf[module.ctx_index]
+
+
+/*
+ * Makes the session of c in c->pool.  The service and the handlers are the
+ * caller's to set.  NULL: no memory.
+ */
+ngx_smtp_session_t *ngx_smtp_session_create(ngx_connection_t *c,
+    void **main_conf, void **srv_conf);
+
+/* of a connection that nginx's mail core handed to us */
+ngx_smtp_session_t *ngx_smtp_session_get(ngx_connection_t *c);
+
+/*
+ * Replaces a string of the session by a copy of value (NULL or empty: by
+ * nothing), without growth, however often.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_smtp_session_set(ngx_str_t *field, ngx_str_t *value);
+
+/* forgets what EHLO, AUTH and MAIL established (RFC 3207, 4.2) */
+void ngx_smtp_session_reset(ngx_smtp_session_t *s);
+
+/* the end of an operation the input loop waited for: sets busy to 0, goes on;
+   to be called last, s may be gone afterwards */
+void ngx_smtp_session_resume(ngx_smtp_session_t *s);
+
+/* ends it now: cancels, logs, frees; s is gone afterwards */
+void ngx_smtp_session_close(ngx_smtp_session_t *s);
+
+/*
+ * Takes the memory and whatever is under way out of a session whose
+ * connection nginx is closing; the pool's cleanup calls it.
+ */
+void ngx_smtp_session_cleanup(void *data);
+
+/* set by server/, called by resume(): the input loop */
+extern void (*ngx_smtp_session_run)(ngx_smtp_session_t *s);
+
+
+#endif /* _NGX_SMTP_SESSION_H_INCLUDED_ */

@@ -1,0 +1,134 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_core.h>
+
+
+/*
+ * The life of a transaction, RFC 5321, 3.3.  Its pool holds everything that a
+ * message needs and is destroyed with the last reference: the session's, and
+ * one for each thread that is still at work.
+ */
+
+
+/* an envelope with a few recipients fits; bodies are allocated by size */
+#define NGX_SMTP_TX_POOL_SIZE  2048
+
+
+static ngx_uint_t  ngx_smtp_tx_counter;
+
+
+ngx_smtp_tx_t *
+ngx_smtp_tx_create(ngx_smtp_session_t *s)
+{
+    ngx_pool_t     *pool;
+    ngx_time_t     *tp;
+    ngx_smtp_tx_t  *tx;
+
+    /* not the connection's log: a thread may outlive the connection */
+
+    pool = ngx_create_pool(NGX_SMTP_TX_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    tx = ngx_pcalloc(pool, sizeof(ngx_smtp_tx_t));
+    if (tx == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    tx->pool = pool;
+    tx->session = s;
+    tx->refs = 1;
+    tx->size = -1;
+    tx->start = ngx_current_msec;
+    tx->connect_time = (ngx_msec_t) -1;
+
+    ngx_queue_init(&tx->ops);
+    ngx_queue_init(&tx->rcpts);
+
+    tp = ngx_timeofday();
+
+    (void) ngx_smtp_id_write(tx->id, (uint64_t) tp->sec * 1000 + tp->msec,
+                             ngx_pid, ngx_smtp_tx_counter++);
+
+    s->tx = tx;
+    s->transactions++;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_MAIL, s->connection->log, 0,
+                   "smtp transaction %*s", (size_t) NGX_SMTP_ID_LEN, tx->id);
+
+    return tx;
+}
+
+
+void
+ngx_smtp_tx_finish(ngx_smtp_tx_t *tx)
+{
+    ngx_smtp_session_t  *s;
+
+    s = tx->session;
+
+    ngx_smtp_op_cancel_all(&tx->ops);
+
+    ngx_smtp_tx_park(tx);
+
+    ngx_smtp_phase_log(s, tx);
+
+    s->tx = NULL;
+    tx->session = NULL;
+
+    ngx_smtp_tx_release(tx);
+}
+
+
+void
+ngx_smtp_tx_park(ngx_smtp_tx_t *tx)
+{
+    if (tx->asked && tx->asked->type->park) {
+        tx->asked->type->park(tx);
+    }
+}
+
+
+void
+ngx_smtp_tx_hold(ngx_smtp_tx_t *tx)
+{
+    tx->refs++;
+}
+
+
+void
+ngx_smtp_tx_release(ngx_smtp_tx_t *tx)
+{
+    if (--tx->refs == 0) {
+        ngx_destroy_pool(tx->pool);
+    }
+}
+
+
+ngx_int_t
+ngx_smtp_tx_copy(ngx_smtp_tx_t *tx, ngx_str_t *dst, ngx_str_t *src)
+{
+    if (src->len == 0) {
+        ngx_str_null(dst);
+        return NGX_OK;
+    }
+
+    dst->data = ngx_pnalloc(tx->pool, src->len);
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(dst->data, src->data, src->len);
+    dst->len = src->len;
+
+    return NGX_OK;
+}

@@ -1,0 +1,107 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * A mail transaction, RFC 5321, 3.3: from MAIL to the reply to the end of
+ * data, to RSET, or to the end of the session.  It has a pool of its own.
+ */
+
+
+#ifndef _NGX_SMTP_TX_H_INCLUDED_
+#define _NGX_SMTP_TX_H_INCLUDED_
+
+
+#include <ngx_smtp_date.h>
+
+
+typedef enum {
+    NGX_SMTP_TX_ABORTED = 0,     /* RSET, EHLO, STARTTLS, QUIT, closed */
+    NGX_SMTP_TX_REFUSED,         /* a negative reply to DATA or its end */
+    NGX_SMTP_TX_ACCEPTED         /* 250 */
+} ngx_smtp_tx_result_e;
+
+
+struct ngx_smtp_rcpt_s {
+    ngx_queue_t              queue;          /* in tx->rcpts */
+    ngx_str_t                addr;           /* where it goes, or rewritten */
+    ngx_str_t                given;          /* as the client gave it */
+    ngx_str_t                local;          /* of given */
+    ngx_str_t                domain;
+    ngx_smtp_dest_t         *dest;           /* set by the RCPT phase */
+    ngx_smtp_verdict_t       verdict;        /* its reply */
+    ngx_uint_t               n;              /* 0, 1, ... in tx */
+};
+
+
+struct ngx_smtp_tx_s {
+    ngx_pool_t              *pool;
+    ngx_smtp_session_t      *session;        /* NULL once it is gone */
+    ngx_uint_t               refs;
+    ngx_queue_t              ops;
+
+    u_char                   id[NGX_SMTP_ID_LEN];
+
+    ngx_str_t                mail_from;      /* without "<>"; may be empty */
+
+    /* parameters of MAIL, by esmtp/ */
+    off_t                    size;           /* SIZE=, -1: not given */
+    ngx_str_t                auth;           /* AUTH=, decoded */
+
+    ngx_queue_t              rcpts;          /* the accepted ones */
+    ngx_uint_t               nrcpts;
+    ngx_uint_t               nrefused;
+    ngx_smtp_rcpt_t         *rcpt;           /* the one in the RCPT phase */
+    ngx_smtp_dest_t         *dest;           /* of all of them */
+    ngx_smtp_dest_t         *auth_dest;      /* by route/, of auth_server */
+    ngx_smtp_dest_t         *asked;          /* who has set delivery */
+    void                    *delivery;       /* its own, for the whole tx */
+
+    ngx_smtp_dot_t           dot;
+    ngx_smtp_header_t        header;
+    ngx_smtp_spool_t        *spool;
+    off_t                    bytes;          /* content so far, also refused */
+    ngx_smtp_verdict_t       verdict;        /* of the message */
+
+    /* for the log */
+    ngx_smtp_tx_result_e     result;
+    ngx_uint_t               status;         /* of the last reply that counts */
+    ngx_str_t                reply;
+    ngx_str_t                upstream_addr;
+    ngx_uint_t               upstream_status;
+    ngx_str_t                upstream_reply;
+    ngx_msec_t               start;
+    ngx_msec_t               data_start;     /* 354 */
+    ngx_msec_t               data_end;       /* the end mark */
+    ngx_msec_t               connect_time;   /* to the next hop; -1: none */
+    ngx_msec_t               deliver_time;   /* from data_end to the verdict */
+
+    unsigned                 body_8bit:1;    /* BODY=8BITMIME */
+    unsigned                 content_8bit:1; /* looked at if body_8bit */
+    unsigned                 failed:1;       /* verdict stands, drop the data */
+};
+
+
+/* opens one for s; NULL: no memory */
+ngx_smtp_tx_t *ngx_smtp_tx_create(ngx_smtp_session_t *s);
+
+/*
+ * Ends it: cancels what is under way, runs the LOG phase, detaches it from
+ * the session and lets go of it.
+ */
+void ngx_smtp_tx_finish(ngx_smtp_tx_t *tx);
+
+/* the client's turn, or the end: see park() in ngx_smtp_dest.h */
+void ngx_smtp_tx_park(ngx_smtp_tx_t *tx);
+
+/* for threads: the pool lives until everyone has let go */
+void ngx_smtp_tx_hold(ngx_smtp_tx_t *tx);
+void ngx_smtp_tx_release(ngx_smtp_tx_t *tx);
+
+/* a copy in the transaction's pool; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_tx_copy(ngx_smtp_tx_t *tx, ngx_str_t *dst, ngx_str_t *src);
+
+
+#endif /* _NGX_SMTP_TX_H_INCLUDED_ */

@@ -1,0 +1,687 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_core.h>
+#include <ngx_smtp_var.h>
+
+
+/*
+ * The variables: what can be said of a session and its transaction.  A row
+ * names a getter and what it works on: a field's offset, or one of the
+ * functions that nginx has for TLS.  docs/variables.md lists them.
+ */
+
+
+/*
+ * Recipients of a message may be many: beyond this "..." stands for the rest,
+ * so that the list leaves room in a log line for the other values.
+ */
+#define NGX_SMTP_VAR_RCPT_TO_MAX  2048
+
+
+typedef ngx_int_t (*ngx_smtp_var_ssl_pt)(ngx_connection_t *c,
+    ngx_pool_t *pool, ngx_str_t *value);
+
+
+static ngx_int_t ngx_smtp_var_uint(ngx_pool_t *pool, ngx_str_t *value,
+    uintmax_t n);
+static ngx_int_t ngx_smtp_var_seconds(ngx_pool_t *pool, ngx_str_t *value,
+    ngx_msec_t msec);
+
+#define ngx_smtp_var_getter(name)                                            \
+    static ngx_int_t ngx_smtp_var_##name(ngx_smtp_session_t *s,              \
+        ngx_smtp_tx_t *tx, ngx_pool_t *pool, ngx_str_t *value,               \
+        uintptr_t data)
+
+ngx_smtp_var_getter(time_iso8601);
+ngx_smtp_var_getter(time_local);
+ngx_smtp_var_getter(msec);
+ngx_smtp_var_getter(hostname);
+ngx_smtp_var_getter(pid);
+ngx_smtp_var_getter(connection);
+ngx_smtp_var_getter(remote_addr);
+ngx_smtp_var_getter(remote_port);
+ngx_smtp_var_getter(server_addr);
+ngx_smtp_var_getter(server_port);
+ngx_smtp_var_getter(server_name);
+ngx_smtp_var_getter(proxy_protocol_addr);
+ngx_smtp_var_getter(proxy_protocol_port);
+ngx_smtp_var_getter(session_str);
+ngx_smtp_var_getter(session_uint);
+ngx_smtp_var_getter(session_time);
+ngx_smtp_var_getter(auth_time);
+ngx_smtp_var_getter(with);
+ngx_smtp_var_getter(tx_str);
+ngx_smtp_var_getter(tx_uint);
+ngx_smtp_var_getter(id);
+ngx_smtp_var_getter(mail_from);
+ngx_smtp_var_getter(rcpt_to);
+ngx_smtp_var_getter(bytes);
+ngx_smtp_var_getter(result);
+ngx_smtp_var_getter(status);
+ngx_smtp_var_getter(reply);
+ngx_smtp_var_getter(request_time);
+ngx_smtp_var_getter(data_time);
+ngx_smtp_var_getter(connect_time);
+ngx_smtp_var_getter(response_time);
+ngx_smtp_var_getter(ssl_static);
+ngx_smtp_var_getter(ssl);
+
+
+const ngx_smtp_var_t  ngx_smtp_var_table[] = {
+
+    { ngx_string("time_iso8601"), ngx_smtp_var_time_iso8601, 0 },
+    { ngx_string("time_local"), ngx_smtp_var_time_local, 0 },
+    { ngx_string("msec"), ngx_smtp_var_msec, 0 },
+    { ngx_string("hostname"), ngx_smtp_var_hostname, 0 },
+    { ngx_string("pid"), ngx_smtp_var_pid, 0 },
+    { ngx_string("connection"), ngx_smtp_var_connection, 0 },
+
+    { ngx_string("remote_addr"), ngx_smtp_var_remote_addr, 0 },
+    { ngx_string("remote_port"), ngx_smtp_var_remote_port, 0 },
+    { ngx_string("proxy_protocol_addr"), ngx_smtp_var_proxy_protocol_addr, 0 },
+    { ngx_string("proxy_protocol_port"), ngx_smtp_var_proxy_protocol_port, 0 },
+    { ngx_string("server_addr"), ngx_smtp_var_server_addr, 0 },
+    { ngx_string("server_port"), ngx_smtp_var_server_port, 0 },
+    { ngx_string("server_name"), ngx_smtp_var_server_name, 0 },
+
+    { ngx_string("smtp_id"), ngx_smtp_var_id, 0 },
+    { ngx_string("smtp_result"), ngx_smtp_var_result, 0 },
+    { ngx_string("smtp_status"), ngx_smtp_var_status, 0 },
+    { ngx_string("smtp_reply"), ngx_smtp_var_reply, 0 },
+    { ngx_string("smtp_protocol"), ngx_smtp_var_with, 0 },
+    { ngx_string("smtp_helo"), ngx_smtp_var_session_str,
+      offsetof(ngx_smtp_session_t, helo) },
+
+    { ngx_string("smtp_auth_user"), ngx_smtp_var_session_str,
+      offsetof(ngx_smtp_session_t, auth_user) },
+    { ngx_string("smtp_auth_method"), ngx_smtp_var_session_str,
+      offsetof(ngx_smtp_session_t, auth_method) },
+    { ngx_string("smtp_auth_time"), ngx_smtp_var_auth_time, 0 },
+
+    { ngx_string("smtp_mail_from"), ngx_smtp_var_mail_from, 0 },
+    { ngx_string("smtp_rcpt_to"), ngx_smtp_var_rcpt_to, 0 },
+    { ngx_string("smtp_rcpt_count"), ngx_smtp_var_tx_uint,
+      offsetof(ngx_smtp_tx_t, nrcpts) },
+    { ngx_string("smtp_rcpt_refused"), ngx_smtp_var_tx_uint,
+      offsetof(ngx_smtp_tx_t, nrefused) },
+    { ngx_string("smtp_bytes"), ngx_smtp_var_bytes, 0 },
+    { ngx_string("smtp_request_time"), ngx_smtp_var_request_time, 0 },
+    { ngx_string("smtp_data_time"), ngx_smtp_var_data_time, 0 },
+
+    { ngx_string("smtp_upstream_addr"), ngx_smtp_var_tx_str,
+      offsetof(ngx_smtp_tx_t, upstream_addr) },
+    { ngx_string("smtp_upstream_reply"), ngx_smtp_var_tx_str,
+      offsetof(ngx_smtp_tx_t, upstream_reply) },
+    { ngx_string("smtp_upstream_connect_time"), ngx_smtp_var_connect_time, 0 },
+    { ngx_string("smtp_upstream_response_time"), ngx_smtp_var_response_time,
+      0 },
+
+    { ngx_string("smtp_session_time"), ngx_smtp_var_session_time, 0 },
+    { ngx_string("smtp_transactions"), ngx_smtp_var_session_uint,
+      offsetof(ngx_smtp_session_t, transactions) },
+    { ngx_string("smtp_commands"), ngx_smtp_var_session_uint,
+      offsetof(ngx_smtp_session_t, commands) },
+    { ngx_string("smtp_errors"), ngx_smtp_var_session_uint,
+      offsetof(ngx_smtp_session_t, errors) },
+
+    { ngx_string("ssl_protocol"), ngx_smtp_var_ssl_static,
+      (uintptr_t) ngx_ssl_get_protocol },
+    { ngx_string("ssl_cipher"), ngx_smtp_var_ssl_static,
+      (uintptr_t) ngx_ssl_get_cipher_name },
+    { ngx_string("ssl_server_name"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_server_name },
+    { ngx_string("ssl_session_reused"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_session_reused },
+    { ngx_string("ssl_client_verify"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_client_verify },
+    { ngx_string("ssl_client_s_dn"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_subject_dn },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+const ngx_smtp_var_t *
+ngx_smtp_var_find(ngx_str_t *name)
+{
+    const ngx_smtp_var_t  *var;
+
+    for (var = ngx_smtp_var_table; var->name.len; var++) {
+        if (var->name.len == name->len
+            && ngx_strncmp(var->name.data, name->data, name->len) == 0)
+        {
+            return var;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_smtp_var_protocol(ngx_smtp_session_t *s, ngx_str_t *value)
+{
+    ngx_uint_t  i;
+
+    static ngx_str_t  names[] = {
+        ngx_string("ESMTP"),
+        ngx_string("ESMTPS"),
+        ngx_string("ESMTPA"),
+        ngx_string("ESMTPSA")
+    };
+
+    /* RFC 3848 has names for ESMTP only: HELO is SMTP, also under TLS */
+
+    if (!s->esmtp) {
+        ngx_str_set(value, "SMTP");
+        return;
+    }
+
+    i = s->tls;
+
+    if (s->authenticated) {
+        i += 2;
+    }
+
+    *value = names[i];
+}
+
+
+static ngx_int_t
+ngx_smtp_var_uint(ngx_pool_t *pool, ngx_str_t *value, uintmax_t n)
+{
+    value->data = ngx_pnalloc(pool, NGX_INT64_LEN);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->len = ngx_sprintf(value->data, "%uL", (uint64_t) n) - value->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_var_seconds(ngx_pool_t *pool, ngx_str_t *value, ngx_msec_t msec)
+{
+    value->data = ngx_pnalloc(pool, NGX_TIME_T_LEN + 4);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->len = ngx_sprintf(value->data, "%T.%03M", (time_t) msec / 1000,
+                             msec % 1000)
+                 - value->data;
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(time_iso8601)
+{
+    value->len = ngx_cached_http_log_iso8601.len;
+    value->data = ngx_cached_http_log_iso8601.data;
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(time_local)
+{
+    value->len = ngx_cached_http_log_time.len;
+    value->data = ngx_cached_http_log_time.data;
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(msec)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return ngx_smtp_var_seconds(pool, value,
+                                (ngx_msec_t) tp->sec * 1000 + tp->msec);
+}
+
+
+ngx_smtp_var_getter(hostname)
+{
+    value->len = ngx_cycle->hostname.len;
+    value->data = ngx_cycle->hostname.data;
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(pid)
+{
+    return ngx_smtp_var_uint(pool, value, ngx_pid);
+}
+
+
+ngx_smtp_var_getter(connection)
+{
+    return ngx_smtp_var_uint(pool, value, s->connection->number);
+}
+
+
+ngx_smtp_var_getter(remote_addr)
+{
+    *value = s->connection->addr_text;
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(remote_port)
+{
+    in_port_t  port;
+
+    port = ngx_inet_get_port(s->connection->sockaddr);
+
+    if (port == 0) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_smtp_var_uint(pool, value, port);
+}
+
+
+ngx_smtp_var_getter(server_addr)
+{
+    ngx_str_t          addr;
+    ngx_connection_t  *c;
+    u_char             buf[NGX_SOCKADDR_STRLEN];
+
+    c = s->connection;
+
+    if (c->fd == (ngx_socket_t) -1) {
+        return NGX_DECLINED;
+    }
+
+    addr.data = buf;
+    addr.len = NGX_SOCKADDR_STRLEN;
+
+    if (ngx_connection_local_sockaddr(c, &addr, 0) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    value->data = ngx_pstrdup(pool, &addr);
+    value->len = addr.len;
+
+    return value->data ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_smtp_var_getter(server_port)
+{
+    in_port_t          port;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (c->fd == (ngx_socket_t) -1
+        || ngx_connection_local_sockaddr(c, NULL, 0) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    port = ngx_inet_get_port(c->local_sockaddr);
+
+    if (port == 0) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_smtp_var_uint(pool, value, port);
+}
+
+
+ngx_smtp_var_getter(server_name)
+{
+    *value = s->service->server_name;
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(proxy_protocol_addr)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (c->proxy_protocol == NULL) {
+        return NGX_DECLINED;
+    }
+
+    *value = c->proxy_protocol->src_addr;
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_smtp_var_getter(proxy_protocol_port)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (c->proxy_protocol == NULL || c->proxy_protocol->src_port == 0) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_smtp_var_uint(pool, value, c->proxy_protocol->src_port);
+}
+
+
+ngx_smtp_var_getter(session_str)
+{
+    *value = *(ngx_str_t *) ((u_char *) s + data);
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_smtp_var_getter(session_uint)
+{
+    return ngx_smtp_var_uint(pool, value,
+                             *(ngx_uint_t *) ((u_char *) s + data));
+}
+
+
+ngx_smtp_var_getter(session_time)
+{
+    return ngx_smtp_var_seconds(pool, value, ngx_current_msec - s->start);
+}
+
+
+ngx_smtp_var_getter(auth_time)
+{
+    if (s->auth_attempts == 0) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_smtp_var_seconds(pool, value, s->auth_time);
+}
+
+
+ngx_smtp_var_getter(with)
+{
+    if (s->helo.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_smtp_var_protocol(s, value);
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(tx_str)
+{
+    if (tx == NULL) {
+        return NGX_DECLINED;
+    }
+
+    *value = *(ngx_str_t *) ((u_char *) tx + data);
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_smtp_var_getter(tx_uint)
+{
+    if (tx == NULL) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_smtp_var_uint(pool, value,
+                             *(ngx_uint_t *) ((u_char *) tx + data));
+}
+
+
+ngx_smtp_var_getter(id)
+{
+    if (tx == NULL) {
+        return NGX_DECLINED;
+    }
+
+    value->data = tx->id;
+    value->len = NGX_SMTP_ID_LEN;
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(mail_from)
+{
+    if (tx == NULL) {
+        return NGX_DECLINED;
+    }
+
+    /* empty is a value: the null reverse-path */
+
+    *value = tx->mail_from;
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(rcpt_to)
+{
+    size_t            len, max;
+    u_char           *p, *last;
+    ngx_queue_t      *q;
+    ngx_smtp_rcpt_t  *rcpt;
+
+    if (tx == NULL || ngx_queue_empty(&tx->rcpts)) {
+        return NGX_DECLINED;
+    }
+
+    len = 0;
+
+    for (q = ngx_queue_head(&tx->rcpts);
+         q != ngx_queue_sentinel(&tx->rcpts) && len < NGX_SMTP_VAR_RCPT_TO_MAX;
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+        len += rcpt->given.len + 1;
+    }
+
+    max = ngx_min(len, NGX_SMTP_VAR_RCPT_TO_MAX);
+
+    p = ngx_pnalloc(pool, max + sizeof(",...") - 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+    last = p + max;
+
+    for (q = ngx_queue_head(&tx->rcpts);
+         q != ngx_queue_sentinel(&tx->rcpts);
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        /* an address is there as a whole or not at all */
+
+        if (rcpt->given.len + 1 > (size_t) (last - p)) {
+            p = ngx_cpymem(p, "...,", 4);
+            break;
+        }
+
+        p = ngx_cpymem(p, rcpt->given.data, rcpt->given.len);
+        *p++ = ',';
+    }
+
+    value->len = p - 1 - value->data;
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(bytes)
+{
+    if (tx == NULL) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_smtp_var_uint(pool, value, tx->bytes);
+}
+
+
+ngx_smtp_var_getter(result)
+{
+    if (tx == NULL || tx->result == NGX_SMTP_TX_REFUSED) {
+        ngx_str_set(value, "refused");
+
+    } else if (tx->result == NGX_SMTP_TX_ACCEPTED) {
+        ngx_str_set(value, "accepted");
+
+    } else {
+        ngx_str_set(value, "aborted");
+    }
+
+    return NGX_OK;
+}
+
+
+/* replies are kept as they were sent: code, enhanced code, text */
+
+ngx_smtp_var_getter(status)
+{
+    if (tx) {
+        if (tx->status == 0) {
+            return NGX_DECLINED;
+        }
+
+        return ngx_smtp_var_uint(pool, value, tx->status);
+    }
+
+    if (s->refusal.len < 3) {
+        return NGX_DECLINED;
+    }
+
+    value->data = s->refusal.data;
+    value->len = 3;
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_var_getter(reply)
+{
+    *value = tx ? tx->reply : s->refusal;
+
+    if (value->len > 4
+        && value->data[0] >= '2' && value->data[0] <= '5'
+        && value->data[3] == ' ')
+    {
+        value->data += 4;
+        value->len -= 4;
+    }
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_smtp_var_getter(request_time)
+{
+    if (tx == NULL) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_smtp_var_seconds(pool, value, ngx_current_msec - tx->start);
+}
+
+
+ngx_smtp_var_getter(data_time)
+{
+    ngx_msec_t  end;
+
+    if (tx == NULL || tx->data_start == 0) {
+        return NGX_DECLINED;
+    }
+
+    end = tx->data_end ? tx->data_end : ngx_current_msec;
+
+    return ngx_smtp_var_seconds(pool, value, end - tx->data_start);
+}
+
+
+ngx_smtp_var_getter(connect_time)
+{
+    if (tx == NULL || tx->connect_time == (ngx_msec_t) -1) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_smtp_var_seconds(pool, value, tx->connect_time);
+}
+
+
+ngx_smtp_var_getter(response_time)
+{
+    if (tx == NULL || tx->data_end == 0
+        || tx->deliver_time == (ngx_msec_t) -1)
+    {
+        return NGX_DECLINED;
+    }
+
+    return ngx_smtp_var_seconds(pool, value, tx->deliver_time);
+}
+
+
+/* some of nginx's functions give a NUL-terminated constant without length */
+
+ngx_smtp_var_getter(ssl_static)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (c->ssl == NULL || !c->ssl->handshaked) {
+        return NGX_DECLINED;
+    }
+
+    ngx_str_null(value);
+
+    (void) ((ngx_smtp_var_ssl_pt) data)(c, pool, value);
+
+    if (value->data == NULL) {
+        return NGX_DECLINED;
+    }
+
+    value->len = ngx_strlen(value->data);
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_smtp_var_getter(ssl)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (c->ssl == NULL || !c->ssl->handshaked) {
+        return NGX_DECLINED;
+    }
+
+    ngx_str_null(value);
+
+    if (((ngx_smtp_var_ssl_pt) data)(c, pool, value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}

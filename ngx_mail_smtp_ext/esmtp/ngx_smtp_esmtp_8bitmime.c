@@ -1,0 +1,89 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_esmtp.h>
+
+
+/*
+ * 8BITMIME, RFC 6152.  A message that was declared 8-bit and is so can't go
+ * to a next hop without the extension; nothing is converted.
+ */
+
+
+static ngx_int_t ngx_smtp_esmtp_8bitmime_parse(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_str_t *value);
+static u_char *ngx_smtp_esmtp_8bitmime_emit(ngx_smtp_caps_t *caps,
+    ngx_smtp_tx_t *tx, u_char *p, u_char *end);
+static ngx_int_t ngx_smtp_esmtp_8bitmime_check(ngx_smtp_caps_t *caps,
+    ngx_smtp_tx_t *tx, ngx_smtp_verdict_t *verdict);
+
+
+static const ngx_smtp_esmtp_param_t  ngx_smtp_esmtp_8bitmime_mail[] = {
+    { "BODY", ngx_smtp_esmtp_8bitmime_parse },
+    { NULL, NULL }
+};
+
+
+const ngx_smtp_esmtp_t  ngx_smtp_esmtp_8bitmime = {
+    ngx_string("8BITMIME"),
+    NGX_SMTP_EXT_8BITMIME,
+
+    NULL,                        /* advertise: always */
+    ngx_smtp_esmtp_8bitmime_mail,
+    NULL,                        /* parameters of RCPT */
+
+    NULL,                        /* answer */
+    ngx_smtp_esmtp_8bitmime_emit,
+    ngx_smtp_esmtp_8bitmime_check
+};
+
+
+static ngx_int_t
+ngx_smtp_esmtp_8bitmime_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_str_t *value)
+{
+    if (value->len == sizeof("7BIT") - 1
+        && ngx_strncasecmp(value->data, (u_char *) "7BIT", value->len) == 0)
+    {
+        return NGX_OK;
+    }
+
+    if (value->len == sizeof("8BITMIME") - 1
+        && ngx_strncasecmp(value->data, (u_char *) "8BITMIME", value->len)
+           == 0)
+    {
+        tx->body_8bit = 1;
+        return NGX_OK;
+    }
+
+    return NGX_ERROR;
+}
+
+
+static u_char *
+ngx_smtp_esmtp_8bitmime_emit(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
+    u_char *p, u_char *end)
+{
+    return tx->body_8bit ? ngx_slprintf(p, end, " BODY=8BITMIME") : p;
+}
+
+
+static ngx_int_t
+ngx_smtp_esmtp_8bitmime_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
+    ngx_smtp_verdict_t *verdict)
+{
+    if (tx->content_8bit && tx->body_8bit
+        && !(caps->extensions & NGX_SMTP_EXT_8BITMIME))
+    {
+        ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_SERVER_LACKS_8BIT);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,216 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_http.h>
+
+
+/*
+ * URLs of services, read with the configuration:
+ *
+ *     http://host[:port][/uri]     http://unix:/path[:/uri]
+ *     http://[::1]:port/uri        http://name_of_smtp_upstream/uri
+ */
+
+
+#define NGX_SMTP_HTTP_PORT  80
+
+
+static ngx_int_t ngx_smtp_http_url_scheme(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *rest);
+static u_char *ngx_smtp_http_url_authority(ngx_str_t *rest);
+static ngx_int_t ngx_smtp_http_url_uri(ngx_conf_t *cf, ngx_str_t *uri);
+static void ngx_smtp_http_url_host(ngx_str_t *authority, ngx_str_t *host);
+
+
+ngx_int_t
+ngx_smtp_http_url_parse(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_smtp_http_url_t *url)
+{
+    u_char     *p, *last;
+    ngx_str_t   authority;
+
+    if (ngx_smtp_http_url_scheme(cf, value, &authority) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    last = authority.data + authority.len;
+    p = ngx_smtp_http_url_authority(&authority);
+
+    authority.len = p - authority.data;
+
+    /* the colon between a socket's path and the uri */
+
+    if (p < last && *p == ':') {
+        p++;
+    }
+
+    url->uri.data = p;
+    url->uri.len = last - p;
+
+    if (authority.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no host in URL \"%V\"", value);
+        return NGX_ERROR;
+    }
+
+    if (ngx_strlchr(authority.data, p, '@')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "user in URL \"%V\" is not supported", value);
+        return NGX_ERROR;
+    }
+
+    if (ngx_smtp_http_url_uri(cf, &url->uri) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_smtp_http_url_host(&authority, &url->host);
+
+    url->upstream = ngx_smtp_upstream_add(cf, &authority, NGX_SMTP_HTTP_PORT);
+
+    return url->upstream ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_smtp_http_url_scheme(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *rest)
+{
+    u_char  ch;
+    size_t  i;
+
+    /* it goes into a request line and a field: RFC 9112, 3.2 */
+
+    for (i = 0; i < value->len; i++) {
+        ch = value->data[i];
+
+        if (ch <= ' ' || ch >= 0x7f || ch == '#') {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid character in URL \"%V\"", value);
+            return NGX_ERROR;
+        }
+    }
+
+    if (value->len >= 7
+        && ngx_strncasecmp(value->data, (u_char *) "http://", 7) == 0)
+    {
+        rest->data = value->data + 7;
+        rest->len = value->len - 7;
+
+        return NGX_OK;
+    }
+
+    if (value->len >= 8
+        && ngx_strncasecmp(value->data, (u_char *) "https://", 8) == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "https is not supported in URL \"%V\", let an "
+                           "http server of nginx pass requests on", value);
+        return NGX_ERROR;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid URL \"%V\", it must begin with \"http://\"",
+                       value);
+
+    return NGX_ERROR;
+}
+
+
+static u_char *
+ngx_smtp_http_url_authority(ngx_str_t *rest)
+{
+    u_char  *p, *last;
+
+    p = rest->data;
+    last = p + rest->len;
+
+    if (rest->len >= 5 && ngx_strncasecmp(p, (u_char *) "unix:", 5) == 0) {
+        p = ngx_strlchr(p + 5, last, ':');
+
+        return p ? p : last;
+    }
+
+    while (p < last && *p != '/' && *p != '?') {
+        p++;
+    }
+
+    return p;
+}
+
+
+static ngx_int_t
+ngx_smtp_http_url_uri(ngx_conf_t *cf, ngx_str_t *uri)
+{
+    u_char  *p;
+
+    if (uri->len == 0) {
+        ngx_str_set(uri, "/");
+        return NGX_OK;
+    }
+
+    if (uri->data[0] == '/') {
+        return NGX_OK;
+    }
+
+    if (uri->data[0] != '?') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"/\" expected at \"%V\" in URL", uri);
+        return NGX_ERROR;
+    }
+
+    /* "?args" straight behind the host: the path is empty, RFC 9112, 3.2.1 */
+
+    p = ngx_pnalloc(cf->pool, uri->len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *p = '/';
+    ngx_memcpy(p + 1, uri->data, uri->len);
+
+    uri->data = p;
+    uri->len++;
+
+    return NGX_OK;
+}
+
+
+/* as nginx's auth_http has it: without the port, "localhost" for a socket */
+
+static void
+ngx_smtp_http_url_host(ngx_str_t *authority, ngx_str_t *host)
+{
+    u_char  *p, *last;
+
+    last = authority->data + authority->len;
+
+    *host = *authority;
+
+    if (authority->len >= 5
+        && ngx_strncasecmp(authority->data, (u_char *) "unix:", 5) == 0)
+    {
+        ngx_str_set(host, "localhost");
+        return;
+    }
+
+    p = authority->data;
+
+    if (*p == '[') {
+        p = ngx_strlchr(p, last, ']');
+
+        if (p == NULL) {
+            return;
+        }
+    }
+
+    p = ngx_strlchr(p, last, ':');
+
+    if (p) {
+        host->len = p - host->data;
+    }
+}

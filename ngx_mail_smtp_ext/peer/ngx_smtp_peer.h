@@ -1,0 +1,154 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * Groups of servers (smtp_upstream), the choice of one of them, connections
+ * to it, and connections kept for the next.  Used by every client in the
+ * house: the relay's and the HTTP services'.  Knows nothing of sessions.
+ */
+
+
+#ifndef _NGX_SMTP_PEER_H_INCLUDED_
+#define _NGX_SMTP_PEER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+#include <ngx_smtp_op.h>
+
+
+typedef struct ngx_smtp_upstream_s  ngx_smtp_upstream_t;
+typedef struct ngx_smtp_server_s    ngx_smtp_server_t;
+
+
+/*
+ * Configuration time: the group that is named by url.  A name that some
+ * smtp_upstream{} has or will have is that group; "host:port", "host",
+ * "[::1]:25", "unix:/path" make a group of one server, with port where url
+ * has none.  Names that are neither are resolved at run time when there is a
+ * resolver, else at once.  The same url and port give the same group.
+ * NULL after logging what is wrong.
+ */
+ngx_smtp_upstream_t *ngx_smtp_upstream_add(ngx_conf_t *cf, ngx_str_t *url,
+    in_port_t port);
+
+/*
+ * Run time: a smtp_upstream{} by name; NULL when there is none.
+ */
+ngx_smtp_upstream_t *ngx_smtp_upstream_find(ngx_str_t *name);
+
+/*
+ * Run time: a group of one server made from pool, which must outlive every
+ * use of it; its connections are never kept.  host is an address literal, a
+ * name or unix:/path.  NULL: no memory, or not such a thing.
+ */
+ngx_smtp_upstream_t *ngx_smtp_upstream_make(ngx_pool_t *pool, ngx_str_t *host,
+    in_port_t port);
+
+
+/* the choice: one per request, remembers which servers have been tried */
+typedef struct {
+    ngx_smtp_upstream_t     *upstream;
+    ngx_pool_t              *pool;
+    ngx_log_t               *log;
+    ngx_resolver_t          *resolver;           /* may be NULL */
+    ngx_msec_t               resolver_timeout;
+
+    /* what was chosen; valid until the next call of _get() */
+    struct sockaddr         *sockaddr;
+    socklen_t                socklen;
+    ngx_str_t                name;               /* "127.0.0.1:25" */
+
+    ngx_uint_t               tries;              /* servers got so far */
+
+    /* private */
+    ngx_smtp_server_t       *server;
+    uintptr_t               *tried;
+    ngx_resolver_ctx_t      *resolving;
+    ngx_resolver_addr_t     *addrs;
+    ngx_uint_t               naddrs;
+    ngx_uint_t               naddr;
+    ngx_smtp_op_t           *op;
+    unsigned                 backup:1;
+    unsigned                 forgiven:1;
+} ngx_smtp_peer_t;
+
+
+/* fills a zeroed peer; NGX_OK or NGX_ERROR (no memory) */
+ngx_int_t ngx_smtp_peer_init(ngx_smtp_peer_t *peer,
+    ngx_smtp_upstream_t *upstream, ngx_pool_t *pool, ngx_log_t *log,
+    ngx_resolver_t *resolver, ngx_msec_t resolver_timeout);
+
+/*
+ * The next server that has not been tried, by smooth weighted round robin:
+ * those that are up, then the backups.  When every one is down, all failures
+ * are forgotten and the choice begins again, once.
+ * NGX_OK: sockaddr, socklen, name are set.
+ * NGX_AGAIN: a name is being resolved; op finishes with NGX_OK or
+ *     NGX_DECLINED.  op must have been started by the caller beforehand; for
+ *     the other results it stays untouched.
+ * NGX_DECLINED: no server is left.
+ */
+ngx_int_t ngx_smtp_peer_get(ngx_smtp_peer_t *peer, ngx_smtp_op_t *op);
+
+/*
+ * Tells how the server did.  Must follow every NGX_OK of _get(), exactly
+ * once.  failed counts for max_fails; no failure clears the count.
+ */
+void ngx_smtp_peer_free(ngx_smtp_peer_t *peer, ngx_uint_t failed);
+
+/*
+ * A new connection to what was chosen: non-blocking, with a pool and a log of
+ * its own (*log is copied), TCP_NODELAY set, send_chain able to sendfile.
+ * NGX_OK: connected.  NGX_AGAIN: under way; c->write becomes ready.  In both
+ * cases *cp is the caller's, who sets handlers and data, and looks at
+ * ngx_smtp_peer_connected() before the first use.
+ * NGX_DECLINED: this server can't be reached.  NGX_ERROR: no resources.
+ */
+ngx_int_t ngx_smtp_peer_connect(ngx_smtp_peer_t *peer, ngx_connection_t **cp);
+
+/* NGX_OK, or NGX_ERROR after logging why connect() failed */
+ngx_int_t ngx_smtp_peer_connected(ngx_connection_t *c);
+
+/* closes c and destroys its pool */
+void ngx_smtp_peer_close(ngx_connection_t *c);
+
+
+/*
+ * Keeping.  An idle connection lies in its group's cache; when the server
+ * closes it or says something, when it is too old or one too many, or when
+ * the worker stops, close(c) is called with c->data as it was given: it must
+ * end in ngx_smtp_peer_close().
+ */
+
+/*
+ * NGX_OK: c is the cache's.  NGX_DECLINED: not kept (keepalive 0, too many
+ * requests, worker stopping); c is still the caller's.  requests: how many it
+ * has carried.  serial tells this stay from any other, for _take().
+ */
+ngx_int_t ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream,
+    ngx_connection_t *c, struct sockaddr *sockaddr, socklen_t socklen,
+    ngx_uint_t requests, void (*close)(ngx_connection_t *c),
+    ngx_uint_t *serial);
+
+/*
+ * A kept connection to what was chosen, the one put back last; NULL when
+ * there is none.  Its own log is *log again, as after _connect(); the caller
+ * sets handlers and data.
+ */
+ngx_connection_t *ngx_smtp_peer_kept(ngx_smtp_peer_t *peer);
+
+/*
+ * The very connection of that stay, if it still lies there.  Its own log is
+ * the cycle's: the caller sets what c->log points to, handlers and data.
+ */
+ngx_connection_t *ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream,
+    ngx_uint_t serial);
+
+
+#endif /* _NGX_SMTP_PEER_H_INCLUDED_ */

@@ -1,0 +1,692 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+#include <ngx_smtp_client.h>
+
+
+/*
+ * A connection to a next hop, RFC 5321, 3.1 and 4.2.  Its memory is the
+ * connection's pool.  Everything the server sends is bounded: lines and
+ * replies by proto/_answer, time by a timer for each reply.
+ */
+
+
+/*
+ * A reply's line fits (NGX_SMTP_ANSWER_LINE_MAX), and a pipelined batch of
+ * them mostly in one read.
+ */
+#define NGX_SMTP_CLIENT_IN_SIZE    4096
+
+/* MAIL with the longest path and parameters, and a few RCPT behind it */
+#define NGX_SMTP_CLIENT_OUT_SIZE   4096
+
+/* what is kept of a reply's text for our client and the log */
+#define NGX_SMTP_CLIENT_TEXT_SIZE  1024
+
+
+enum {
+    NGX_SMTP_CLIENT_CONNECT = 0,
+    NGX_SMTP_CLIENT_GREETING,
+    NGX_SMTP_CLIENT_EHLO,
+    NGX_SMTP_CLIENT_HELO,
+    NGX_SMTP_CLIENT_READY
+};
+
+
+static void ngx_smtp_client_set_log(ngx_smtp_client_t *client);
+static u_char *ngx_smtp_client_log_error(ngx_log_t *log, u_char *buf,
+    size_t len);
+static void ngx_smtp_client_connected(ngx_smtp_client_t *client);
+static void ngx_smtp_client_write_handler(ngx_event_t *wev);
+static void ngx_smtp_client_read_handler(ngx_event_t *rev);
+static ngx_int_t ngx_smtp_client_write(ngx_smtp_client_t *client);
+static ngx_int_t ngx_smtp_client_recv(ngx_smtp_client_t *client);
+static ngx_int_t ngx_smtp_client_parse(ngx_smtp_client_t *client);
+static void ngx_smtp_client_line(ngx_smtp_client_t *client);
+static ngx_int_t ngx_smtp_client_answer(ngx_smtp_client_t *client);
+static ngx_int_t ngx_smtp_client_hello(ngx_smtp_client_t *client,
+    char *verb, ngx_uint_t state);
+static void ngx_smtp_client_close(ngx_connection_t *c);
+
+
+ngx_smtp_client_t *
+ngx_smtp_client_connect(ngx_smtp_peer_t *peer, ngx_smtp_relay_conf_t *conf,
+    ngx_str_t *helo)
+{
+    u_char             *p;
+    ngx_int_t           rc;
+    ngx_connection_t   *c;
+    ngx_smtp_client_t  *client;
+
+    rc = ngx_smtp_peer_connect(peer, &c);
+
+    if (rc != NGX_OK && rc != NGX_AGAIN) {
+        return NULL;
+    }
+
+    client = ngx_pcalloc(c->pool, sizeof(ngx_smtp_client_t));
+
+    p = ngx_pnalloc(c->pool, peer->socklen + peer->name.len + helo->len
+                             + NGX_SMTP_CLIENT_TEXT_SIZE
+                             + NGX_SMTP_CLIENT_IN_SIZE
+                             + NGX_SMTP_CLIENT_OUT_SIZE);
+
+    if (client == NULL || p == NULL) {
+        ngx_smtp_peer_close(c);
+        return NULL;
+    }
+
+    client->connection = c;
+    client->conf = conf;
+    client->upstream = peer->upstream;
+
+    /* the address first: it has to be aligned */
+
+    client->sockaddr = (struct sockaddr *) p;
+    client->socklen = peer->socklen;
+    p = ngx_cpymem(p, peer->sockaddr, peer->socklen);
+
+    client->name.data = p;
+    client->name.len = peer->name.len;
+    p = ngx_cpymem(p, peer->name.data, peer->name.len);
+
+    client->helo.data = p;
+    client->helo.len = helo->len;
+    p = ngx_cpymem(p, helo->data, helo->len);
+
+    client->reply.text.data = p;
+    p += NGX_SMTP_CLIENT_TEXT_SIZE;
+
+    client->in.start = client->in.pos = client->in.last = p;
+    p += NGX_SMTP_CLIENT_IN_SIZE;
+    client->in.end = p;
+
+    client->out.start = client->out.pos = client->out.last = p;
+    client->out.end = p + NGX_SMTP_CLIENT_OUT_SIZE;
+
+    c->data = client;
+    c->read->handler = ngx_smtp_client_read_handler;
+    c->write->handler = ngx_smtp_client_write_handler;
+
+    ngx_smtp_client_set_log(client);
+
+    if (rc == NGX_AGAIN) {
+        c->log->action = "connecting to upstream";
+        ngx_add_timer(c->write, conf->connect_timeout);
+
+        return client;
+    }
+
+    ngx_smtp_client_connected(client);
+
+    return client;
+}
+
+
+static void
+ngx_smtp_client_set_log(ngx_smtp_client_t *client)
+{
+    ngx_log_t  *log;
+
+    /* the connection's own, see ngx_smtp_peer_connect() */
+
+    log = client->connection->log;
+
+    log->handler = ngx_smtp_client_log_error;
+    log->data = client;
+}
+
+
+static u_char *
+ngx_smtp_client_log_error(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char             *p;
+    ngx_smtp_client_t  *client;
+
+    client = log->data;
+
+    p = buf;
+
+    if (log->action) {
+        p = ngx_snprintf(buf, len, " while %s", log->action);
+        len -= p - buf;
+        buf = p;
+    }
+
+    p = ngx_snprintf(buf, len, ", upstream: %V", &client->name);
+    len -= p - buf;
+    buf = p;
+
+    if (client->tx_open) {
+        p = ngx_snprintf(buf, len, ", id: %*s",
+                         (size_t) NGX_SMTP_ID_LEN, client->tx_id);
+    }
+
+    return p;
+}
+
+
+static void
+ngx_smtp_client_connected(ngx_smtp_client_t *client)
+{
+    ngx_connection_t  *c;
+
+    c = client->connection;
+
+    c->log->action = "reading greeting from upstream";
+
+    client->state = NGX_SMTP_CLIENT_GREETING;
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    ngx_add_timer(c->read, client->conf->greeting_timeout);
+}
+
+
+ngx_smtp_client_t *
+ngx_smtp_client_reuse(ngx_connection_t *c)
+{
+    ngx_smtp_client_t  *client;
+
+    client = c->data;
+
+    c->read->handler = ngx_smtp_client_read_handler;
+    c->write->handler = ngx_smtp_client_write_handler;
+
+    ngx_smtp_client_set_log(client);
+
+    client->fresh = 0;
+
+    return client;
+}
+
+
+static void
+ngx_smtp_client_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t   *c;
+    ngx_smtp_client_t  *client;
+
+    c = wev->data;
+    client = c->data;
+
+    if (wev->timedout) {
+        ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,
+                      "upstream timed out");
+        c->timedout = 1;
+        client->failed(client);
+        return;
+    }
+
+    if (c->close || c->error) {
+        client->failed(client);
+        return;
+    }
+
+    if (client->state == NGX_SMTP_CLIENT_CONNECT) {
+
+        if (ngx_smtp_peer_connected(c) != NGX_OK) {
+            client->failed(client);
+            return;
+        }
+
+        ngx_smtp_client_connected(client);
+    }
+
+    if (ngx_smtp_client_write(client) != NGX_OK) {
+        client->failed(client);
+    }
+}
+
+
+static void
+ngx_smtp_client_read_handler(ngx_event_t *rev)
+{
+    ngx_int_t           rc;
+    ngx_connection_t   *c;
+    ngx_smtp_client_t  *client;
+
+    c = rev->data;
+    client = c->data;
+
+    if (rev->timedout) {
+        ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,
+                      "upstream timed out");
+        c->timedout = 1;
+        client->failed(client);
+        return;
+    }
+
+    if (c->close || c->error) {
+        /* worker_shutdown_timeout */
+        client->failed(client);
+        return;
+    }
+
+    if (client->state == NGX_SMTP_CLIENT_CONNECT) {
+
+        /* epoll tells of a refused connect() here first */
+
+        if (ngx_smtp_peer_connected(c) != NGX_OK) {
+            client->failed(client);
+            return;
+        }
+
+        ngx_smtp_client_connected(client);
+    }
+
+    for ( ;; ) {
+        rc = ngx_smtp_client_parse(client);
+
+        if (rc == NGX_DONE) {
+            return;
+        }
+
+        if (rc == NGX_AGAIN) {
+            rc = ngx_smtp_client_recv(client);
+        }
+
+        if (rc == NGX_AGAIN) {
+            break;
+        }
+
+        if (rc == NGX_ERROR) {
+            client->failed(client);
+            return;
+        }
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        client->failed(client);
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_client_recv(ngx_smtp_client_t *client)
+{
+    size_t             left;
+    ssize_t            n;
+    ngx_buf_t         *b;
+    ngx_uint_t         level;
+    ngx_connection_t  *c;
+
+    c = client->connection;
+    b = &client->in;
+
+    if (!c->read->ready) {
+        return NGX_AGAIN;
+    }
+
+    left = b->last - b->pos;
+
+    if (b->pos != b->start) {
+        ngx_memmove(b->start, b->pos, left);
+        b->pos = b->start;
+        b->last = b->start + left;
+    }
+
+    /* there is room: the parser takes no line that is longer */
+
+    n = c->recv(c, b->last, b->end - b->last);
+
+    if (n == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (n == 0) {
+        level = client->fresh ? NGX_LOG_ERR : NGX_LOG_INFO;
+
+        ngx_log_error(level, c->log, 0, "upstream closed connection");
+        return NGX_ERROR;
+    }
+
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    b->last += n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_client_parse(ngx_smtp_client_t *client)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_smtp_answer_parse(&client->parser, &client->in);
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, client->connection->log, 0,
+                      "upstream sent an invalid reply");
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ngx_smtp_client_line(client);
+
+    if (!client->parser.last) {
+        return NGX_OK;
+    }
+
+    client->fresh = 1;
+    client->reply.code = client->parser.code;
+
+    ngx_memzero(&client->parser, sizeof(ngx_smtp_answer_t));
+
+    ngx_log_debug2(NGX_LOG_DEBUG_MAIL, client->connection->log, 0,
+                   "smtp upstream reply: %ui \"%V\"",
+                   client->reply.code, &client->reply.text);
+
+    return ngx_smtp_client_answer(client);
+}
+
+
+/* a line of a reply: its text is gathered, or it is a keyword of EHLO's */
+
+static void
+ngx_smtp_client_line(ngx_smtp_client_t *client)
+{
+    u_char               *p, *end;
+    ngx_str_t             text, *reply;
+    ngx_smtp_enhanced_t   enhanced;
+
+    text = client->parser.text;
+    reply = &client->reply.text;
+
+    if (client->parser.lines == 1) {
+        reply->len = 0;
+        ngx_memzero(&client->reply.enhanced, sizeof(ngx_smtp_enhanced_t));
+
+    } else if (client->state == NGX_SMTP_CLIENT_EHLO
+               && client->parser.code == 250)
+    {
+        ngx_smtp_esmtp_answer(&client->caps, &text);
+        return;
+    }
+
+    ngx_smtp_enhanced_parse(&enhanced, client->parser.code, &text);
+
+    if (client->reply.enhanced.class == 0) {
+        client->reply.enhanced = enhanced;
+    }
+
+    p = reply->data + reply->len;
+    end = reply->data + NGX_SMTP_CLIENT_TEXT_SIZE;
+
+    if (client->parser.lines > 1 && p < end) {
+        *p++ = LF;
+    }
+
+    p = ngx_smtp_answer_text_copy(p, end - p, &text);
+
+    reply->len = p - reply->data;
+}
+
+
+static ngx_int_t
+ngx_smtp_client_answer(ngx_smtp_client_t *client)
+{
+    ngx_uint_t         code;
+    ngx_connection_t  *c;
+
+    c = client->connection;
+    code = client->reply.code;
+
+    if (client->state == NGX_SMTP_CLIENT_READY) {
+        return client->answer(client);
+    }
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    if (client->state == NGX_SMTP_CLIENT_GREETING && code == 220) {
+        return ngx_smtp_client_hello(client, "EHLO", NGX_SMTP_CLIENT_EHLO);
+    }
+
+    /* RFC 5321, 3.2: a server that does not know EHLO is asked with HELO */
+
+    if (client->state == NGX_SMTP_CLIENT_EHLO && code >= 500) {
+        return ngx_smtp_client_hello(client, "HELO", NGX_SMTP_CLIENT_HELO);
+    }
+
+    if (client->state != NGX_SMTP_CLIENT_GREETING && code == 250) {
+        client->state = NGX_SMTP_CLIENT_READY;
+        client->ready(client);
+        return NGX_DONE;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, c->log, 0, "upstream said: \"%ui %V\"",
+                  code, &client->reply.text);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_smtp_client_hello(ngx_smtp_client_t *client, char *verb,
+    ngx_uint_t state)
+{
+    client->state = state;
+    client->connection->log->action = "greeting upstream";
+
+    if (ngx_smtp_client_room(client, sizeof("EHLO " CRLF) - 1
+                                     + client->helo.len)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    client->out.last = ngx_sprintf(client->out.last, "%s %V" CRLF, verb,
+                                   &client->helo);
+
+    return ngx_smtp_client_send(client, client->conf->greeting_timeout);
+}
+
+
+ngx_int_t
+ngx_smtp_client_room(ngx_smtp_client_t *client, size_t len)
+{
+    ngx_buf_t  *b;
+
+    b = &client->out;
+
+    if (b->pos == b->last) {
+        b->pos = b->start;
+        b->last = b->start;
+    }
+
+    return ((size_t) (b->end - b->last) >= len) ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_smtp_client_send(ngx_smtp_client_t *client, ngx_msec_t timeout)
+{
+    ngx_add_timer(client->connection->read, timeout);
+
+    return ngx_smtp_client_write(client);
+}
+
+
+ngx_int_t
+ngx_smtp_client_send_body(ngx_smtp_client_t *client, ngx_chain_t *body)
+{
+    if (client->connection->read->timer_set) {
+        ngx_del_timer(client->connection->read);
+    }
+
+    client->body = body;
+
+    return ngx_smtp_client_write(client);
+}
+
+
+void
+ngx_smtp_client_rest(ngx_smtp_client_t *client)
+{
+    if (client->connection->read->timer_set) {
+        ngx_del_timer(client->connection->read);
+    }
+}
+
+
+void
+ngx_smtp_client_wait(ngx_smtp_client_t *client, ngx_msec_t timeout)
+{
+    ngx_add_timer(client->connection->read, timeout);
+}
+
+
+/*
+ * The timer of the write event runs while something waits to be sent, that of
+ * the read event while a reply is due; a body that goes out slowly but
+ * steadily is no reason to give up on the reply, so the latter waits.
+ */
+
+static ngx_int_t
+ngx_smtp_client_write(ngx_smtp_client_t *client)
+{
+    ssize_t            n;
+    ngx_buf_t         *b;
+    ngx_uint_t         body;
+    ngx_connection_t  *c;
+
+    c = client->connection;
+    b = &client->out;
+
+    if (!c->write->ready) {
+        goto wait;
+    }
+
+    while (b->pos < b->last) {
+
+        n = c->send(c, b->pos, b->last - b->pos);
+
+        if (n == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (n == NGX_AGAIN) {
+            goto wait;
+        }
+
+        b->pos += n;
+    }
+
+    body = (client->body != NULL);
+
+    if (client->body) {
+        client->body = c->send_chain(c, client->body, 0);
+
+        if (client->body == NGX_CHAIN_ERROR) {
+            client->body = NULL;
+            return NGX_ERROR;
+        }
+
+        if (client->body) {
+            goto wait;
+        }
+    }
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return body ? client->written(client) : NGX_OK;
+
+wait:
+
+    if (b->pos == b->last && client->body == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_add_timer(c->write, client->conf->send_timeout);
+
+    return ngx_handle_write_event(c->write, 0);
+}
+
+
+void
+ngx_smtp_client_free(ngx_smtp_client_t *client, ngx_uint_t keep,
+    ngx_uint_t *serial)
+{
+    ngx_uint_t         stay;
+    ngx_connection_t  *c;
+
+    c = client->connection;
+
+    client->owner = NULL;
+    client->body = NULL;
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    stay = 0;
+
+    if (!keep || client->state != NGX_SMTP_CLIENT_READY
+        || client->in.pos != client->in.last
+        || client->out.pos != client->out.last
+        || ngx_smtp_peer_keep(client->upstream, c, client->sockaddr,
+                              client->socklen, client->messages,
+                              ngx_smtp_client_close, &stay)
+           != NGX_OK)
+    {
+        if (!keep) {
+            /* not fit to be spoken to */
+            client->state = NGX_SMTP_CLIENT_CONNECT;
+        }
+
+        ngx_smtp_client_close(c);
+    }
+
+    if (serial) {
+        *serial = stay;
+    }
+}
+
+
+static void
+ngx_smtp_client_close(ngx_connection_t *c)
+{
+    ngx_smtp_client_t  *client;
+
+    client = c->data;
+
+    /*
+     * RFC 5321, 4.1.1.10: a client says QUIT.  Its reply is not waited for;
+     * nothing that counts is open any more.
+     */
+
+    if (client->state == NGX_SMTP_CLIENT_READY
+        && !c->error && !c->read->eof && !c->read->error && c->write->ready)
+    {
+        (void) c->send(c, (u_char *) "QUIT" CRLF, sizeof("QUIT" CRLF) - 1);
+    }
+
+    ngx_smtp_peer_close(c);
+}

@@ -1,0 +1,134 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * A connection to a next hop: connect, greeting, EHLO, lines out, replies in,
+ * a body out.  What is said in between is its owner's, and so is what a reply
+ * means.
+ */
+
+
+#ifndef _NGX_SMTP_CLIENT_H_INCLUDED_
+#define _NGX_SMTP_CLIENT_H_INCLUDED_
+
+
+#include <ngx_smtp_core.h>
+#include <ngx_smtp_esmtp.h>
+#include <ngx_smtp_peer.h>
+
+
+#define NGX_SMTP_PASS_VERIFY    0    /* the next hop is asked at RCPT */
+#define NGX_SMTP_PASS_BUFFERED  1    /* ... when the message is complete */
+
+
+typedef struct ngx_smtp_client_s  ngx_smtp_client_t;
+
+
+/* RFC 5321, 4.5.3.2, each a directive */
+typedef struct {
+    ngx_uint_t            mode;              /* NGX_SMTP_PASS_* */
+    ngx_str_t             helo;              /* empty: server_name */
+
+    ngx_msec_t            connect_timeout;
+    ngx_msec_t            greeting_timeout;  /* 4.5.3.2.1, and EHLO */
+    ngx_msec_t            mail_timeout;      /* 4.5.3.2.2, and RSET */
+    ngx_msec_t            rcpt_timeout;      /* 4.5.3.2.3 */
+    ngx_msec_t            data_timeout;      /* 4.5.3.2.4 */
+    ngx_msec_t            send_timeout;      /* 4.5.3.2.5, each piece */
+    ngx_msec_t            final_timeout;     /* 4.5.3.2.6 */
+} ngx_smtp_relay_conf_t;
+
+
+/* a whole reply; text is valid during answer() only, lines parted by LF */
+typedef ngx_smtp_verdict_t  ngx_smtp_client_reply_t;
+
+
+struct ngx_smtp_client_s {
+    ngx_connection_t       *connection;
+    ngx_smtp_relay_conf_t  *conf;
+    ngx_str_t               helo;
+
+    ngx_smtp_upstream_t    *upstream;
+    struct sockaddr        *sockaddr;
+    socklen_t               socklen;
+    ngx_str_t               name;            /* "127.0.0.1:25" */
+
+    ngx_smtp_caps_t         caps;
+    ngx_uint_t              messages;        /* transactions carried */
+
+    /* the transaction that is open at the next hop; 0 octets: none */
+    u_char                  tx_id[NGX_SMTP_ID_LEN];
+    ngx_uint_t              tx_rcpts;        /* whom it has accepted in it */
+    unsigned                tx_open:1;
+
+    ngx_buf_t               in;
+    ngx_buf_t               out;             /* commands */
+    ngx_chain_t            *body;            /* what is left of it */
+
+    ngx_smtp_answer_t       parser;
+    ngx_smtp_client_reply_t reply;
+    ngx_uint_t              state;
+
+    /*
+     * The owner's.  ready: after EHLO, called once, not for kept ones.
+     * answer: a reply has come; NGX_OK: go on reading, NGX_DONE: the client
+     * has been given up or kept.  written: the piece of the body has gone
+     * out; NGX_ERROR: give up.  failed:
+     * the connection has ended or timed out; the owner must give it up.
+     */
+    void                   *owner;
+    void                  (*ready)(ngx_smtp_client_t *client);
+    ngx_int_t             (*answer)(ngx_smtp_client_t *client);
+    ngx_int_t             (*written)(ngx_smtp_client_t *client);
+    void                  (*failed)(ngx_smtp_client_t *client);
+
+    unsigned                fresh:1;         /* has answered since taken */
+};
+
+
+/*
+ * Connects to what peer has chosen.  NULL: it can't be reached (logged).  The
+ * owner's pointers are to be set before returning to the event loop.
+ */
+ngx_smtp_client_t *ngx_smtp_client_connect(ngx_smtp_peer_t *peer,
+    ngx_smtp_relay_conf_t *conf, ngx_str_t *helo);
+
+/* a kept connection is in use again; owner's pointers as above */
+ngx_smtp_client_t *ngx_smtp_client_reuse(ngx_connection_t *c);
+
+/*
+ * Makes room for len octets of commands at out.last; NGX_DECLINED when there
+ * is none until something has gone out.
+ */
+ngx_int_t ngx_smtp_client_room(ngx_smtp_client_t *client, size_t len);
+
+/*
+ * Sends the commands as far as the socket takes them, and waits for a reply
+ * for timeout milliseconds.  NGX_OK or NGX_ERROR (failed() was not called).
+ */
+ngx_int_t ngx_smtp_client_send(ngx_smtp_client_t *client, ngx_msec_t timeout);
+
+/*
+ * Sends a piece of the body; written() is called when all of it is the
+ * kernel's, maybe before this returns.  No reply is waited for meanwhile.
+ */
+ngx_int_t ngx_smtp_client_send_body(ngx_smtp_client_t *client,
+    ngx_chain_t *body);
+
+/* a reply is due in timeout milliseconds; none is */
+void ngx_smtp_client_wait(ngx_smtp_client_t *client, ngx_msec_t timeout);
+void ngx_smtp_client_rest(ngx_smtp_client_t *client);
+
+/*
+ * Gives it up: kept for others when keep is set and it is fit for that, else
+ * closed; QUIT is said where that costs no waiting.  serial: see
+ * ngx_smtp_peer_keep(); 0 when closed; may be NULL.
+ */
+void ngx_smtp_client_free(ngx_smtp_client_t *client, ngx_uint_t keep,
+    ngx_uint_t *serial);
+
+
+#endif /* _NGX_SMTP_CLIENT_H_INCLUDED_ */

@@ -1,0 +1,567 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_relay.h>
+
+
+/*
+ * The relay: the destination type smtp://, and which server is asked.
+ *
+ * Another server is tried as long as it is certain that the one before did
+ * not take the message: until the end mark has been handed to the kernel.
+ * What goes wrong after that is 451 (RFC 1047), and nothing is sent again.
+ *
+ * A recipient is asked about at RCPT time.  The connection that was used for
+ * it is given back to the pool whenever the client's turn comes, with the
+ * transaction still open in it ("parked"); if nobody needed it meanwhile, the
+ * delivery goes on where it was.
+ */
+
+
+extern ngx_module_t  ngx_mail_smtp_ext_relay_module;
+
+
+static char *ngx_smtp_relay_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
+    ngx_str_t *rest);
+static ngx_int_t ngx_smtp_relay_verify(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+static void ngx_smtp_relay_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+static void ngx_smtp_relay_park(ngx_smtp_tx_t *tx);
+static ngx_smtp_relay_t *ngx_smtp_relay_get(ngx_smtp_tx_t *tx,
+    ngx_smtp_dest_t *dest);
+static void ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
+    ngx_uint_t deliver);
+static void ngx_smtp_relay_cancel(ngx_smtp_op_t *op);
+static void ngx_smtp_relay_resolved(ngx_smtp_op_t *op);
+static void ngx_smtp_relay_connect(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_try(ngx_smtp_relay_t *relay);
+static void ngx_smtp_relay_attach(ngx_smtp_relay_t *relay,
+    ngx_smtp_client_t *client);
+static void ngx_smtp_relay_ready(ngx_smtp_client_t *client);
+static void ngx_smtp_relay_no_server(ngx_smtp_relay_t *relay);
+
+
+const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp = {
+    ngx_string("smtp://"),
+
+    ngx_smtp_relay_parse,
+    ngx_smtp_relay_verify,
+    ngx_smtp_relay_park,
+    ngx_smtp_relay_deliver
+};
+
+
+/* RFC 5321, 4.5.4.2 */
+#define NGX_SMTP_RELAY_PORT  25
+
+
+static char *
+ngx_smtp_relay_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
+{
+    dest->conf = ngx_smtp_upstream_add(cf, rest, NGX_SMTP_RELAY_PORT);
+
+    return dest->conf ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+ngx_smtp_dest_t *
+ngx_smtp_relay_dest_make(ngx_pool_t *pool, ngx_str_t *host, in_port_t port)
+{
+    ngx_smtp_dest_t  *dest;
+
+    dest = ngx_pcalloc(pool, sizeof(ngx_smtp_dest_t));
+    if (dest == NULL) {
+        return NULL;
+    }
+
+    dest->type = &ngx_smtp_dest_smtp;
+    dest->url = *host;
+
+    dest->conf = ngx_smtp_upstream_find(host);
+
+    if (dest->conf == NULL) {
+        dest->conf = ngx_smtp_upstream_make(pool, host, port);
+    }
+
+    return dest->conf ? dest : NULL;
+}
+
+
+ngx_int_t
+ngx_smtp_relay_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    ngx_int_t         rc;
+    ngx_smtp_dest_t  *dest;
+
+    dest = tx->rcpt->dest;
+
+    if (dest == NULL || dest->type->verify == NULL) {
+        return NGX_DECLINED;
+    }
+
+    rc = dest->type->verify(tx, op);
+
+    if (rc == NGX_OK && tx->rcpt->verdict.code >= 300) {
+        return NGX_DONE;
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_smtp_relay_deliver_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    tx->dest->type->deliver(tx, op);
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_verify(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
+{
+    ngx_smtp_relay_t  *relay;
+
+    relay = ngx_smtp_relay_get(tx, tx->rcpt->dest);
+    if (relay == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (relay->conf->mode == NGX_SMTP_PASS_BUFFERED) {
+        return NGX_OK;
+    }
+
+    ngx_smtp_relay_begin(relay, op, 0);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_smtp_relay_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
+{
+    ngx_smtp_relay_t  *relay;
+
+    relay = ngx_smtp_relay_get(tx, tx->dest);
+    if (relay == NULL) {
+        ngx_smtp_op_finish(op, NGX_ERROR);
+        return;
+    }
+
+    ngx_smtp_relay_begin(relay, op, 1);
+}
+
+
+static ngx_smtp_relay_t *
+ngx_smtp_relay_get(ngx_smtp_tx_t *tx, ngx_smtp_dest_t *dest)
+{
+    ngx_smtp_relay_t  *relay;
+
+    if (tx->asked == dest) {
+        return tx->delivery;
+    }
+
+    ngx_smtp_tx_park(tx);
+
+    relay = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_relay_t));
+    if (relay == NULL) {
+        return NULL;
+    }
+
+    relay->tx = tx;
+    relay->upstream = dest->conf;
+    relay->conf = ngx_smtp_session_srv_conf(tx->session,
+                                            ngx_mail_smtp_ext_relay_module);
+
+    tx->asked = dest;
+    tx->delivery = relay;
+
+    return relay;
+}
+
+
+static void
+ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
+    ngx_uint_t deliver)
+{
+    ngx_smtp_tx_t       *tx;
+    ngx_connection_t    *c;
+    ngx_smtp_session_t  *s;
+
+    tx = relay->tx;
+    s = tx->session;
+
+    relay->op = op;
+    relay->deliver = deliver;
+    relay->kept = 0;
+    relay->mail_failed = 0;
+    relay->bye = 0;
+
+    ngx_memzero(&relay->failure, sizeof(ngx_smtp_verdict_t));
+    ngx_memzero(&relay->last, sizeof(ngx_smtp_verdict_t));
+
+    op->cancel = ngx_smtp_relay_cancel;
+    op->worker = relay;
+
+    ngx_memzero(&relay->peer, sizeof(ngx_smtp_peer_t));
+
+    if (ngx_smtp_peer_init(&relay->peer, relay->upstream, tx->pool,
+                           s->connection->log, s->service->resolver,
+                           s->service->resolver_timeout)
+        != NGX_OK)
+    {
+        ngx_smtp_op_finish(op, NGX_ERROR);
+        relay->op = NULL;
+        return;
+    }
+
+    /* the connection that asked before: still ours, or where we left it */
+
+    if (relay->client == NULL && relay->parked) {
+
+        c = ngx_smtp_peer_take(relay->upstream, relay->parked);
+        relay->parked = 0;
+
+        if (c) {
+            ngx_smtp_relay_attach(relay, ngx_smtp_client_reuse(c));
+        }
+    }
+
+    if (relay->client) {
+        relay->kept = 1;
+        relay->client->fresh = 0;
+        relay->tx->connect_time = 0;
+
+        if (ngx_smtp_relay_envelope(relay) != NGX_OK) {
+            ngx_smtp_relay_failed(relay->client);
+        }
+
+        return;
+    }
+
+    ngx_smtp_relay_next(relay, 0);
+}
+
+
+static void
+ngx_smtp_relay_cancel(ngx_smtp_op_t *op)
+{
+    ngx_smtp_relay_t  *relay;
+
+    relay = op->worker;
+    relay->op = NULL;
+
+    ngx_smtp_op_cancel(&relay->wait);
+
+    if (relay->client) {
+        /* in the middle of something: nobody else can use it */
+        ngx_smtp_client_free(relay->client, 0, NULL);
+        relay->client = NULL;
+    }
+
+    if (relay->got) {
+        relay->got = 0;
+        ngx_smtp_peer_free(&relay->peer, 0);
+    }
+}
+
+
+static void
+ngx_smtp_relay_park(ngx_smtp_tx_t *tx)
+{
+    ngx_smtp_relay_t  *relay;
+
+    relay = tx->delivery;
+
+    if (relay->client && relay->op == NULL) {
+        ngx_smtp_client_free(relay->client, 1, &relay->parked);
+        relay->client = NULL;
+    }
+}
+
+
+void
+ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed)
+{
+    ngx_int_t  rc;
+
+    if (relay->got) {
+        relay->got = 0;
+        ngx_smtp_peer_free(&relay->peer, failed);
+    }
+
+    for ( ;; ) {
+        ngx_smtp_op_start(&relay->wait, &relay->tx->ops,
+                          ngx_smtp_relay_resolved, relay,
+                          relay->tx->session->connection->log);
+
+        rc = ngx_smtp_peer_get(&relay->peer, &relay->wait);
+
+        if (rc == NGX_AGAIN) {
+            return;
+        }
+
+        ngx_smtp_op_cancel(&relay->wait);
+
+        if (rc != NGX_OK) {
+            ngx_smtp_relay_no_server(relay);
+            return;
+        }
+
+        relay->got = 1;
+
+        if (ngx_smtp_relay_try(relay) == NGX_OK) {
+            return;
+        }
+
+        relay->got = 0;
+        ngx_smtp_peer_free(&relay->peer, 1);
+    }
+}
+
+
+static void
+ngx_smtp_relay_resolved(ngx_smtp_op_t *op)
+{
+    ngx_smtp_relay_t  *relay;
+
+    relay = op->data;
+
+    if (op->rc != NGX_OK) {
+        ngx_smtp_relay_no_server(relay);
+        return;
+    }
+
+    relay->got = 1;
+
+    ngx_smtp_relay_connect(relay);
+}
+
+
+/* to the server that has been chosen, or else the next */
+
+static void
+ngx_smtp_relay_connect(ngx_smtp_relay_t *relay)
+{
+    if (ngx_smtp_relay_try(relay) != NGX_OK) {
+        ngx_smtp_relay_next(relay, 1);
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
+{
+    ngx_str_t          *helo;
+    ngx_smtp_tx_t      *tx;
+    ngx_connection_t   *c;
+    ngx_smtp_client_t  *client;
+
+    tx = relay->tx;
+
+    relay->start = ngx_current_msec;
+
+    if (tx->upstream_addr.len != relay->peer.name.len
+        || ngx_memcmp(tx->upstream_addr.data, relay->peer.name.data,
+                      relay->peer.name.len)
+           != 0)
+    {
+        (void) ngx_smtp_tx_copy(tx, &tx->upstream_addr, &relay->peer.name);
+    }
+
+    /* a kept one may have been closed by its server: then the next of them */
+
+    while ((c = ngx_smtp_peer_kept(&relay->peer)) != NULL) {
+
+        relay->kept = 1;
+        tx->connect_time = 0;
+
+        client = ngx_smtp_client_reuse(c);
+        ngx_smtp_relay_attach(relay, client);
+
+        if (ngx_smtp_relay_envelope(relay) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        relay->client = NULL;
+        ngx_smtp_client_free(client, 0, NULL);
+    }
+
+    relay->kept = 0;
+
+    helo = relay->conf->helo.len ? &relay->conf->helo
+                                 : &tx->session->service->server_name;
+
+    client = ngx_smtp_client_connect(&relay->peer, relay->conf, helo);
+    if (client == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_smtp_relay_attach(relay, client);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_smtp_relay_attach(ngx_smtp_relay_t *relay, ngx_smtp_client_t *client)
+{
+    relay->client = client;
+
+    client->owner = relay;
+    client->ready = ngx_smtp_relay_ready;
+    client->answer = ngx_smtp_relay_answer;
+    client->written = ngx_smtp_relay_written;
+    client->failed = ngx_smtp_relay_failed;
+}
+
+
+static void
+ngx_smtp_relay_ready(ngx_smtp_client_t *client)
+{
+    ngx_smtp_relay_t  *relay;
+
+    relay = client->owner;
+
+    relay->tx->connect_time = ngx_current_msec - relay->start;
+
+    if (ngx_smtp_relay_envelope(relay) != NGX_OK) {
+        ngx_smtp_relay_failed(client);
+    }
+}
+
+
+void
+ngx_smtp_relay_failed(ngx_smtp_client_t *client)
+{
+    ngx_uint_t         stale;
+    ngx_smtp_relay_t  *relay;
+
+    relay = client->owner;
+
+    stale = relay->kept && !client->fresh;
+
+    relay->client = NULL;
+    ngx_smtp_client_free(client, 0, NULL);
+
+    if (relay->op == NULL) {
+        /* it was only waiting for the client's next command */
+        return;
+    }
+
+    ngx_smtp_op_cancel(&relay->wait);
+
+    if (relay->end_sent) {
+        ngx_smtp_verdict_set(&relay->failure, NGX_SMTP_REPLY_REPLY_LOST);
+        ngx_smtp_relay_finish(relay);
+        return;
+    }
+
+    if (stale) {
+
+        /* the server is not to blame, and it may well be there */
+
+        if (relay->got) {
+            ngx_smtp_relay_connect(relay);
+            return;
+        }
+
+        ngx_smtp_relay_next(relay, 0);
+        return;
+    }
+
+    ngx_smtp_verdict_set(&relay->last, NGX_SMTP_REPLY_SERVER_BROKEN);
+
+    ngx_smtp_relay_next(relay, 1);
+}
+
+
+static void
+ngx_smtp_relay_no_server(ngx_smtp_relay_t *relay)
+{
+    relay->failure = relay->last;
+
+    if (relay->failure.code == 0) {
+        ngx_smtp_verdict_set(&relay->failure, NGX_SMTP_REPLY_NO_SERVER);
+    }
+
+    ngx_smtp_relay_finish(relay);
+}
+
+
+/* the request has come to its end: relay->failure, or the verdict is set */
+
+void
+ngx_smtp_relay_finish(ngx_smtp_relay_t *relay)
+{
+    ngx_int_t            rc;
+    ngx_uint_t           failed;
+    ngx_smtp_op_t       *op;
+    ngx_smtp_tx_t       *tx;
+    ngx_smtp_verdict_t  *verdict;
+
+    tx = relay->tx;
+    op = relay->op;
+    relay->op = NULL;
+
+    verdict = relay->deliver ? &tx->verdict : &tx->rcpt->verdict;
+
+    if (relay->failure.code) {
+        *verdict = relay->failure;
+    }
+
+    failed = relay->bye || (relay->client == NULL);
+
+    if (relay->got) {
+        relay->got = 0;
+        ngx_smtp_peer_free(&relay->peer, failed);
+    }
+
+    if (relay->client && (relay->bye || relay->deliver)) {
+        ngx_smtp_client_free(relay->client, !relay->bye, NULL);
+        relay->client = NULL;
+    }
+
+    if (relay->client) {
+        /* for the next recipient, or to be parked */
+        ngx_smtp_client_rest(relay->client);
+    }
+
+    rc = (relay->deliver || verdict->code >= 300) ? NGX_DONE : NGX_OK;
+
+    ngx_smtp_op_finish(op, rc);
+}
+
+
+ngx_int_t
+ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay, ngx_smtp_verdict_t *verdict)
+{
+    ngx_smtp_tx_t            *tx;
+    ngx_smtp_client_reply_t  *reply;
+
+    tx = relay->tx;
+    reply = &relay->client->reply;
+
+    /* 421 speaks of their connection, not of ours; 3xx is out of place */
+
+    verdict->code = (reply->code == 421 || reply->code / 100 == 3)
+                    ? 451 : reply->code;
+    verdict->enhanced = reply->enhanced;
+
+    if (ngx_smtp_tx_copy(tx, &verdict->text, &reply->text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    tx->upstream_status = reply->code;
+    tx->upstream_reply = verdict->text;
+
+    return NGX_OK;
+}

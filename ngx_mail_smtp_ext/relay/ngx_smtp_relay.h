@@ -1,0 +1,96 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * A transaction with a next hop, inside a client's transaction: the question
+ * about a recipient (verify) or the whole of it (deliver).
+ */
+
+
+#ifndef _NGX_SMTP_RELAY_H_INCLUDED_
+#define _NGX_SMTP_RELAY_H_INCLUDED_
+
+
+#include <ngx_smtp_client.h>
+
+
+/* the commands of a request, in their order */
+typedef enum {
+    NGX_SMTP_RELAY_RSET = 0,     /* an open transaction of someone else */
+    NGX_SMTP_RELAY_MAIL,
+    NGX_SMTP_RELAY_RCPT,
+    NGX_SMTP_RELAY_DATA,
+    NGX_SMTP_RELAY_FINAL,        /* the reply to the end mark */
+    NGX_SMTP_RELAY_DONE
+} ngx_smtp_relay_step_e;
+
+
+typedef struct {
+    ngx_uint_t               step;
+    ngx_smtp_rcpt_t         *rcpt;           /* of step RCPT */
+} ngx_smtp_relay_pos_t;
+
+
+typedef struct {
+    ngx_smtp_tx_t           *tx;
+    ngx_smtp_relay_conf_t   *conf;
+    ngx_smtp_upstream_t     *upstream;
+    ngx_smtp_peer_t          peer;
+    ngx_smtp_client_t       *client;
+    ngx_uint_t               parked;         /* serial of its stay, or 0 */
+
+    ngx_smtp_op_t           *op;             /* NULL: no request under way */
+    ngx_smtp_op_t            wait;           /* for a name, for the spool */
+    ngx_msec_t               start;          /* of connecting */
+
+    ngx_smtp_relay_pos_t     sending;
+    ngx_smtp_relay_pos_t     reading;
+    ngx_uint_t               outstanding;    /* commands without a reply */
+
+    ngx_smtp_verdict_t       failure;        /* what stops the request */
+    ngx_smtp_verdict_t       last;           /* the last server's trouble */
+    ngx_smtp_rcpt_t         *refused;        /* the one failure is about */
+    ngx_uint_t               nrefused;
+
+    u_char                  *raw;            /* a piece of the spool */
+    u_char                  *stuffed;        /* ... with dots doubled */
+    off_t                    offset;
+    ngx_uint_t               dot_state;
+
+    unsigned                 deliver:1;
+    unsigned                 got:1;          /* peer is to be freed */
+    unsigned                 kept:1;         /* client was, before */
+    unsigned                 mail_failed:1;
+    unsigned                 last_piece:1;
+    unsigned                 end_sent:1;     /* the end mark is the kernel's */
+    unsigned                 bye:1;          /* 421, or out of step */
+} ngx_smtp_relay_t;
+
+
+/* _relay: which server */
+void ngx_smtp_relay_failed(ngx_smtp_client_t *client);
+void ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed);
+void ngx_smtp_relay_finish(ngx_smtp_relay_t *relay);
+
+/* the reply as a verdict of ours, copied to the transaction's pool */
+ngx_int_t ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay,
+    ngx_smtp_verdict_t *verdict);
+
+/* _envelope: commands and replies; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay);
+ngx_int_t ngx_smtp_relay_answer(ngx_smtp_client_t *client);
+
+/* _body: mail data */
+ngx_int_t ngx_smtp_relay_body(ngx_smtp_relay_t *relay);
+ngx_int_t ngx_smtp_relay_written(ngx_smtp_client_t *client);
+
+
+/* the descriptors' and the phase table's */
+ngx_smtp_dest_t *ngx_smtp_relay_dest_make(ngx_pool_t *pool, ngx_str_t *host,
+    in_port_t port);
+
+
+#endif /* _NGX_SMTP_RELAY_H_INCLUDED_ */

@@ -1,0 +1,221 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_relay.h>
+#include <ngx_smtp_received.h>
+
+
+/*
+ * Mail data towards a next hop, RFC 5321, 4.1.1.4 and 4.5.2.  Content in
+ * which no line begins with a dot, nearly all there is, goes out as it lies
+ * in memory and file, in one chain; else piece by piece with the dots doubled.
+ * What goes out is canonical, whatever came in: the spool holds content, not
+ * what was on the wire.
+ */
+
+
+static ngx_chain_t *ngx_smtp_relay_body_piece(ngx_pool_t *pool, u_char *data,
+    size_t len, ngx_chain_t *next);
+static ngx_int_t ngx_smtp_relay_body_next(ngx_smtp_relay_t *relay);
+static void ngx_smtp_relay_body_read(ngx_smtp_op_t *op);
+static ngx_int_t ngx_smtp_relay_body_stuff(ngx_smtp_relay_t *relay,
+    size_t len);
+
+
+static u_char  ngx_smtp_relay_end_mark[] = "." CRLF;
+
+
+ngx_int_t
+ngx_smtp_relay_body(ngx_smtp_relay_t *relay)
+{
+    ngx_str_t        received;
+    ngx_chain_t     *chain, *end, *cl;
+    ngx_smtp_tx_t   *tx;
+
+    tx = relay->tx;
+
+    relay->client->connection->log->action = "sending mail data to upstream";
+
+    if (ngx_smtp_received_write(tx, &received) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    chain = NULL;
+    end = NULL;
+
+    relay->last_piece = (tx->dot.dots == 0);
+
+    if (relay->last_piece) {
+
+        end = ngx_smtp_relay_body_piece(tx->pool, ngx_smtp_relay_end_mark,
+                                        sizeof(ngx_smtp_relay_end_mark) - 1,
+                                        NULL);
+        if (end == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (tx->spool->size) {
+            chain = ngx_smtp_spool_chain(tx->spool, tx->pool);
+            if (chain == NULL) {
+                return NGX_ERROR;
+            }
+
+            for (cl = chain; cl->next; cl = cl->next) { /* void */ }
+
+            cl->next = end;
+
+        } else {
+            chain = end;
+        }
+
+    } else {
+        relay->offset = 0;
+        relay->dot_state = 0;
+    }
+
+    chain = ngx_smtp_relay_body_piece(tx->pool, received.data, received.len,
+                                      chain);
+    if (chain == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_smtp_client_send_body(relay->client, chain);
+}
+
+
+static ngx_chain_t *
+ngx_smtp_relay_body_piece(ngx_pool_t *pool, u_char *data, size_t len,
+    ngx_chain_t *next)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    b = ngx_calloc_buf(pool);
+    cl = ngx_alloc_chain_link(pool);
+
+    if (b == NULL || cl == NULL) {
+        return NULL;
+    }
+
+    b->memory = 1;
+    b->pos = data;
+    b->last = data + len;
+
+    cl->buf = b;
+    cl->next = next;
+
+    return cl;
+}
+
+
+/* a piece is the kernel's */
+
+ngx_int_t
+ngx_smtp_relay_written(ngx_smtp_client_t *client)
+{
+    ngx_smtp_relay_t  *relay;
+
+    relay = client->owner;
+
+    if (relay->last_piece) {
+        client->connection->log->action = "waiting for upstream to confirm";
+
+        relay->end_sent = 1;
+        ngx_smtp_client_wait(client, relay->conf->final_timeout);
+
+        return NGX_OK;
+    }
+
+    return ngx_smtp_relay_body_next(relay);
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_body_next(ngx_smtp_relay_t *relay)
+{
+    ssize_t         n;
+    ngx_smtp_tx_t  *tx;
+
+    tx = relay->tx;
+
+    if (relay->raw == NULL) {
+
+        /* of the transaction: a thread may still read into it later */
+
+        relay->raw = ngx_pnalloc(tx->pool, NGX_SMTP_SPOOL_READ_SIZE);
+        relay->stuffed = ngx_pnalloc(tx->pool, 2 * NGX_SMTP_SPOOL_READ_SIZE
+                                    + sizeof(ngx_smtp_relay_end_mark));
+
+        if (relay->raw == NULL || relay->stuffed == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_smtp_op_start(&relay->wait, &tx->ops, ngx_smtp_relay_body_read, relay,
+                      tx->session->connection->log);
+
+    n = ngx_smtp_spool_read(tx->spool, relay->raw, NGX_SMTP_SPOOL_READ_SIZE,
+                            relay->offset, &relay->wait);
+
+    if (n == NGX_AGAIN) {
+        return NGX_OK;
+    }
+
+    ngx_smtp_op_cancel(&relay->wait);
+
+    return ngx_smtp_relay_body_stuff(relay, n);
+}
+
+
+static void
+ngx_smtp_relay_body_read(ngx_smtp_op_t *op)
+{
+    ngx_smtp_relay_t  *relay;
+
+    relay = op->data;
+
+    if (op->rc != NGX_OK || relay->tx->spool->err
+        || ngx_smtp_relay_body_stuff(relay, relay->tx->spool->read_size)
+           != NGX_OK)
+    {
+        ngx_smtp_relay_failed(relay->client);
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_body_stuff(ngx_smtp_relay_t *relay, size_t len)
+{
+    u_char         *p, *last;
+    ngx_chain_t    *chain;
+    ngx_smtp_tx_t  *tx;
+
+    tx = relay->tx;
+
+    p = relay->raw;
+
+    last = ngx_smtp_dot_encode(&relay->dot_state, &p, p + len, relay->stuffed,
+                               relay->stuffed + 2 * NGX_SMTP_SPOOL_READ_SIZE);
+
+    relay->offset += len;
+
+    if (relay->offset == tx->spool->size) {
+        last = ngx_cpymem(last, ngx_smtp_relay_end_mark,
+                          sizeof(ngx_smtp_relay_end_mark) - 1);
+        relay->last_piece = 1;
+    }
+
+    chain = ngx_smtp_relay_body_piece(tx->pool, relay->stuffed,
+                                      last - relay->stuffed, NULL);
+    if (chain == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_smtp_client_send_body(relay->client, chain);
+}

@@ -1,0 +1,584 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_relay.h>
+
+
+/*
+ * The envelope towards a next hop: [RSET] MAIL RCPT... [DATA], in one write
+ * where it has PIPELINING (RFC 2920), one by one where it has not.  Commands
+ * and replies walk through the same sequence with a position of their own.
+ *
+ * DATA leaves together with RCPT only if there is but one recipient yet to be
+ * answered: it is taken, and so is the message, or it is not.  With more of
+ * them a mixed result would come too late, when 354 has been said.
+ */
+
+
+static void ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_send(ngx_smtp_relay_t *relay);
+static ngx_uint_t ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_emit(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_emit_mail(ngx_smtp_relay_t *relay);
+static void ngx_smtp_relay_advance(ngx_smtp_relay_t *relay,
+    ngx_smtp_relay_pos_t *pos);
+static ngx_msec_t ngx_smtp_relay_timeout(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_reply(ngx_smtp_relay_t *relay,
+    ngx_uint_t step);
+static ngx_int_t ngx_smtp_relay_reply_rcpt(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_settle(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_server_failed(ngx_smtp_relay_t *relay,
+    ngx_uint_t close);
+static ngx_int_t ngx_smtp_relay_refused(ngx_smtp_relay_t *relay);
+
+
+/* begins on a client that has been greeted */
+
+ngx_int_t
+ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
+{
+    ngx_smtp_client_t  *client;
+
+    client = relay->client;
+
+    client->connection->log->action = "sending envelope to upstream";
+
+    relay->outstanding = 0;
+    relay->nrefused = 0;
+    relay->refused = NULL;
+    relay->mail_failed = 0;
+    relay->end_sent = 0;
+    relay->last_piece = 0;
+    relay->bye = 0;
+
+    ngx_memzero(&relay->failure, sizeof(ngx_smtp_verdict_t));
+
+    if (ngx_smtp_esmtp_check(&client->caps, relay->tx, &relay->failure)
+        != NGX_OK)
+    {
+        ngx_smtp_relay_finish(relay);
+        return NGX_OK;
+    }
+
+    ngx_smtp_relay_send_first(relay);
+
+    relay->reading = relay->sending;
+
+    return ngx_smtp_relay_send(relay);
+}
+
+
+static void
+ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay)
+{
+    ngx_queue_t        *q;
+    ngx_smtp_tx_t      *tx;
+    ngx_smtp_client_t  *client;
+
+    tx = relay->tx;
+    client = relay->client;
+
+    q = ngx_queue_head(&tx->rcpts);
+
+    relay->sending.rcpt = relay->deliver
+                          ? ngx_queue_data(q, ngx_smtp_rcpt_t, queue)
+                          : tx->rcpt;
+
+    if (!client->tx_open) {
+        relay->sending.step = NGX_SMTP_RELAY_MAIL;
+        return;
+    }
+
+    if (ngx_memcmp(client->tx_id, tx->id, NGX_SMTP_ID_LEN) != 0
+        || client->tx_rcpts != tx->nrcpts)
+    {
+        relay->sending.step = NGX_SMTP_RELAY_RSET;
+        return;
+    }
+
+    /* our own, with all recipients so far */
+
+    relay->sending.step = relay->deliver ? NGX_SMTP_RELAY_DATA
+                                         : NGX_SMTP_RELAY_RCPT;
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_send(ngx_smtp_relay_t *relay)
+{
+    ngx_smtp_client_t  *client;
+
+    client = relay->client;
+
+    while (ngx_smtp_relay_may_send(relay)) {
+
+        switch (ngx_smtp_relay_emit(relay)) {
+
+        case NGX_OK:
+            relay->outstanding++;
+            ngx_smtp_relay_advance(relay, &relay->sending);
+            continue;
+
+        case NGX_ERROR:
+            return NGX_ERROR;
+        }
+
+        /* NGX_DECLINED: no room; the next reply brings us back here */
+
+        break;
+    }
+
+    return ngx_smtp_client_send(client, ngx_smtp_relay_timeout(relay));
+}
+
+
+static ngx_uint_t
+ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay)
+{
+    if (relay->sending.step >= NGX_SMTP_RELAY_FINAL || relay->mail_failed) {
+        return 0;
+    }
+
+    if (relay->sending.step == NGX_SMTP_RELAY_DATA && relay->nrefused) {
+        return 0;
+    }
+
+    if (relay->outstanding == 0) {
+        return 1;
+    }
+
+    if (!(relay->client->caps.extensions & NGX_SMTP_EXT_PIPELINING)) {
+        return 0;
+    }
+
+    return relay->sending.step != NGX_SMTP_RELAY_DATA
+           || relay->tx->nrcpts == 1;
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_emit(ngx_smtp_relay_t *relay)
+{
+    ngx_buf_t          *b;
+    ngx_str_t          *addr;
+    ngx_smtp_client_t  *client;
+
+    client = relay->client;
+    b = &client->out;
+
+    switch (relay->sending.step) {
+
+    case NGX_SMTP_RELAY_RSET:
+
+        if (ngx_smtp_client_room(client, sizeof("RSET" CRLF) - 1) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        b->last = ngx_cpymem(b->last, "RSET" CRLF, sizeof("RSET" CRLF) - 1);
+        return NGX_OK;
+
+    case NGX_SMTP_RELAY_MAIL:
+        return ngx_smtp_relay_emit_mail(relay);
+
+    case NGX_SMTP_RELAY_RCPT:
+
+        addr = &relay->sending.rcpt->addr;
+
+        if (ngx_smtp_client_room(client, sizeof("RCPT TO:<>" CRLF) - 1
+                                         + addr->len)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+        b->last = ngx_sprintf(b->last, "RCPT TO:<%V>" CRLF, addr);
+        return NGX_OK;
+
+    default: /* NGX_SMTP_RELAY_DATA */
+
+        if (ngx_smtp_client_room(client, sizeof("DATA" CRLF) - 1) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        b->last = ngx_cpymem(b->last, "DATA" CRLF, sizeof("DATA" CRLF) - 1);
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_emit_mail(ngx_smtp_relay_t *relay)
+{
+    u_char             *p, *end;
+    ngx_buf_t          *b;
+    ngx_smtp_tx_t      *tx;
+    ngx_smtp_client_t  *client;
+
+    tx = relay->tx;
+    client = relay->client;
+    b = &client->out;
+
+    if (ngx_smtp_client_room(client, sizeof("MAIL FROM:<>" CRLF) - 1
+                             + tx->mail_from.len + NGX_SMTP_ESMTP_MAIL_MAX)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_sprintf(b->last, "MAIL FROM:<%V>", &tx->mail_from);
+    end = p + NGX_SMTP_ESMTP_MAIL_MAX;
+
+    p = ngx_smtp_esmtp_emit_mail(&client->caps, tx, p, end);
+
+    if (p == end) {
+        /* cut off: a parameter that is not whole must not go out */
+        ngx_log_error(NGX_LOG_ALERT, client->connection->log, 0,
+                      "smtp parameters of MAIL are too long");
+        return NGX_ERROR;
+    }
+
+    *p++ = CR; *p++ = LF;
+
+    b->last = p;
+
+    ngx_memcpy(client->tx_id, tx->id, NGX_SMTP_ID_LEN);
+    client->tx_rcpts = 0;
+    client->tx_open = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_smtp_relay_advance(ngx_smtp_relay_t *relay, ngx_smtp_relay_pos_t *pos)
+{
+    ngx_queue_t  *q;
+
+    if (pos->step != NGX_SMTP_RELAY_RCPT) {
+        pos->step++;
+        return;
+    }
+
+    if (!relay->deliver) {
+        pos->step = NGX_SMTP_RELAY_DONE;
+        return;
+    }
+
+    q = ngx_queue_next(&pos->rcpt->queue);
+
+    if (q == ngx_queue_sentinel(&relay->tx->rcpts)) {
+        pos->step++;
+        return;
+    }
+
+    pos->rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+}
+
+
+static ngx_msec_t
+ngx_smtp_relay_timeout(ngx_smtp_relay_t *relay)
+{
+    switch (relay->reading.step) {
+
+    case NGX_SMTP_RELAY_RCPT:
+        return relay->conf->rcpt_timeout;
+
+    case NGX_SMTP_RELAY_DATA:
+        return relay->conf->data_timeout;
+
+    case NGX_SMTP_RELAY_FINAL:
+        return relay->conf->final_timeout;
+
+    default: /* NGX_SMTP_RELAY_RSET, NGX_SMTP_RELAY_MAIL */
+        return relay->conf->mail_timeout;
+    }
+}
+
+
+ngx_int_t
+ngx_smtp_relay_answer(ngx_smtp_client_t *client)
+{
+    ngx_uint_t         step;
+    ngx_smtp_relay_t  *relay;
+
+    relay = client->owner;
+
+    step = relay->reading.step;
+
+    if (relay->op == NULL
+        || (relay->outstanding == 0 && step != NGX_SMTP_RELAY_FINAL))
+    {
+        /* 421 before a time-out of theirs, or nonsense: the end of it */
+        ngx_log_error(NGX_LOG_INFO, client->connection->log, 0,
+                      "upstream sent an unexpected reply: \"%ui %V\"",
+                      client->reply.code, &client->reply.text);
+        return NGX_ERROR;
+    }
+
+    relay->bye = (client->reply.code == 421);
+
+    if (step == NGX_SMTP_RELAY_FINAL) {
+        return ngx_smtp_relay_reply_final(relay);
+    }
+
+    if (relay->bye) {
+        return ngx_smtp_relay_server_failed(relay, 1);
+    }
+
+    relay->outstanding--;
+
+    if (ngx_smtp_relay_reply(relay, step) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_smtp_relay_advance(relay, &relay->reading);
+
+    if (relay->outstanding == 0 && !ngx_smtp_relay_may_send(relay)) {
+        return ngx_smtp_relay_settle(relay);
+    }
+
+    return ngx_smtp_relay_send(relay);
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_reply(ngx_smtp_relay_t *relay, ngx_uint_t step)
+{
+    ngx_uint_t  ok;
+
+    ok = (relay->client->reply.code / 100 == 2);
+
+    switch (step) {
+
+    case NGX_SMTP_RELAY_RSET:
+        return ok ? NGX_OK : NGX_ERROR;
+
+    case NGX_SMTP_RELAY_MAIL:
+
+        if (!ok) {
+            relay->mail_failed = 1;
+            relay->client->tx_open = 0;
+            return ngx_smtp_relay_verdict(relay, &relay->failure);
+        }
+
+        return NGX_OK;
+
+    case NGX_SMTP_RELAY_RCPT:
+        return relay->mail_failed ? NGX_OK : ngx_smtp_relay_reply_rcpt(relay);
+
+    default: /* NGX_SMTP_RELAY_DATA */
+        return ngx_smtp_relay_reply_data(relay);
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_reply_rcpt(ngx_smtp_relay_t *relay)
+{
+    ngx_uint_t            code;
+    ngx_smtp_rcpt_t      *rcpt;
+    ngx_smtp_verdict_t    verdict;
+
+    rcpt = relay->reading.rcpt;
+    code = relay->client->reply.code;
+
+    if (code / 100 == 2) {
+        relay->client->tx_rcpts++;
+
+        return relay->deliver ? NGX_OK
+                              : ngx_smtp_relay_verdict(relay, &rcpt->verdict);
+    }
+
+    if (!relay->deliver) {
+        return ngx_smtp_relay_verdict(relay, &rcpt->verdict);
+    }
+
+    relay->nrefused++;
+
+    /* of several refusals a temporary one counts: it may turn out well */
+
+    if (relay->refused && (relay->failure.code / 100 == 4 || code / 100 == 5))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_smtp_relay_verdict(relay, &verdict) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    relay->refused = rcpt;
+    relay->failure = verdict;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay)
+{
+    if (relay->client->reply.code == 354) {
+
+        if (relay->mail_failed || relay->nrefused) {
+
+            /*
+             * Nobody is to get it, and it waits for data.  Closing is the
+             * only way that leaves no message behind.
+             */
+
+            relay->bye = 1;
+        }
+
+        return NGX_OK;
+    }
+
+    if (relay->mail_failed || relay->nrefused) {
+        return NGX_OK;
+    }
+
+    if (relay->client->reply.code / 100 == 2) {
+        /* it has gone out of step */
+        return NGX_ERROR;
+    }
+
+    relay->nrefused = relay->tx->nrcpts;
+
+    return ngx_smtp_relay_verdict(relay, &relay->failure);
+}
+
+
+/* every command has its reply */
+
+static ngx_int_t
+ngx_smtp_relay_settle(ngx_smtp_relay_t *relay)
+{
+    if (relay->mail_failed && relay->failure.code / 100 == 4) {
+        return ngx_smtp_relay_server_failed(relay, relay->bye);
+    }
+
+    if (relay->deliver && !relay->mail_failed && !relay->nrefused) {
+        return ngx_smtp_relay_body(relay);
+    }
+
+    if (relay->deliver && relay->refused
+        && ngx_smtp_relay_refused(relay) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_smtp_relay_finish(relay);
+
+    /* the connection may still be ours, but there is nothing to read */
+
+    return NGX_DONE;
+}
+
+
+/*
+ * 421 to anything before the end mark, or 4xx to MAIL: this server's own
+ * trouble, and another may be better off.  Its reply is what our client gets
+ * if none is.
+ */
+
+static ngx_int_t
+ngx_smtp_relay_server_failed(ngx_smtp_relay_t *relay, ngx_uint_t close)
+{
+    if (ngx_smtp_relay_verdict(relay, &relay->last) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (relay->mail_failed && relay->failure.code) {
+        relay->last = relay->failure;
+    }
+
+    ngx_smtp_client_free(relay->client, !close, NULL);
+    relay->client = NULL;
+
+    ngx_smtp_relay_next(relay, 1);
+
+    return NGX_DONE;
+}
+
+
+/*
+ * Some recipients were refused now, when the message is there.  It goes to
+ * nobody, and the reply says so: temporary where any of the refusals is, or
+ * where the next hop had accepted the recipient when it was asked before (the
+ * client will try again, and be told at RCPT); else permanent.
+ */
+
+static ngx_int_t
+ngx_smtp_relay_refused(ngx_smtp_relay_t *relay)
+{
+    ngx_smtp_tx_t  *tx;
+
+    tx = relay->tx;
+
+    if (relay->failure.code / 100 == 4 || relay->nrefused == tx->nrcpts) {
+        return NGX_OK;
+    }
+
+    if (relay->conf->mode == NGX_SMTP_PASS_VERIFY) {
+        ngx_smtp_verdict_set(&relay->failure, NGX_SMTP_REPLY_SERVER_CHANGED);
+        return NGX_OK;
+    }
+
+    return ngx_smtp_verdict_set_arg(&relay->failure, tx->pool,
+                                    NGX_SMTP_REPLY_PARTLY_REFUSED,
+                                    &relay->refused->given);
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay)
+{
+    ngx_str_t            id;
+    ngx_smtp_tx_t       *tx;
+    ngx_smtp_verdict_t   verdict;
+
+    tx = relay->tx;
+
+    if (ngx_smtp_relay_verdict(relay, &verdict) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!relay->end_sent) {
+
+        /* it does not wait for the end of the data: out of step from here */
+
+        relay->bye = 1;
+
+        if (verdict.code / 100 == 2) {
+            ngx_smtp_verdict_set(&verdict, NGX_SMTP_REPLY_REPLY_LOST);
+        }
+    }
+
+    relay->client->messages++;
+    relay->client->tx_open = 0;
+
+    if (verdict.code / 100 == 2) {
+        id.data = tx->id;
+        id.len = NGX_SMTP_ID_LEN;
+
+        if (ngx_smtp_verdict_set_arg(&verdict, tx->pool,
+                                     NGX_SMTP_REPLY_ACCEPTED, &id)
+            != NGX_OK)
+        {
+            /* it has been taken, and nothing else may be said */
+            ngx_smtp_verdict_set(&verdict, NGX_SMTP_REPLY_OK);
+        }
+    }
+
+    relay->failure = verdict;
+
+    ngx_smtp_relay_finish(relay);
+
+    return NGX_DONE;
+}

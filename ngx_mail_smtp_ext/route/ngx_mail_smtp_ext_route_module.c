@@ -1,0 +1,407 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_mail.h>
+#include <ngx_smtp_route.h>
+
+
+/*
+ * The directives of route/: smtp_recipient{} with smtp_pass and smtp_rewrite
+ * in it, smtp_pass and smtp_relay_from.
+ */
+
+
+/* the context inside smtp_recipient{} */
+#define NGX_SMTP_ROUTE_CONF  0x10000000
+
+
+static void *ngx_mail_smtp_ext_route_create_main_conf(ngx_conf_t *cf);
+static void *ngx_mail_smtp_ext_route_create_srv_conf(ngx_conf_t *cf);
+static char *ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf,
+    void *parent, void *child);
+
+static char *ngx_mail_smtp_ext_route_recipient(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_mail_smtp_ext_route_recipient_pass(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_mail_smtp_ext_route_rewrite(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_mail_smtp_ext_route_pass(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_mail_smtp_ext_route_relay_from(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_mail_smtp_ext_route_cidr(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_cidr_t *cidr);
+
+
+static ngx_command_t  ngx_mail_smtp_ext_route_commands[] = {
+
+    { ngx_string("smtp_recipient"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_mail_smtp_ext_route_recipient,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_pass"),
+      NGX_SMTP_ROUTE_CONF|NGX_CONF_TAKE1,
+      ngx_mail_smtp_ext_route_recipient_pass,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_rewrite"),
+      NGX_SMTP_ROUTE_CONF|NGX_CONF_TAKE1,
+      ngx_mail_smtp_ext_route_rewrite,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_pass"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_mail_smtp_ext_route_pass,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_relay_from"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_mail_smtp_ext_route_relay_from,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_mail_module_t  ngx_mail_smtp_ext_route_module_ctx = {
+    NULL,                                  /* protocol */
+
+    ngx_mail_smtp_ext_route_create_main_conf, /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_mail_smtp_ext_route_create_srv_conf, /* create server configuration */
+    ngx_mail_smtp_ext_route_merge_srv_conf /* merge server configuration */
+};
+
+
+ngx_module_t  ngx_mail_smtp_ext_route_module = {
+    NGX_MODULE_V1,
+    &ngx_mail_smtp_ext_route_module_ctx,   /* module context */
+    ngx_mail_smtp_ext_route_commands,      /* module directives */
+    NGX_MAIL_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_mail_smtp_ext_route_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_smtp_dests_t  *dests;
+
+    dests = ngx_palloc(cf->pool, sizeof(ngx_smtp_dests_t));
+    if (dests == NULL) {
+        return NULL;
+    }
+
+    ngx_smtp_dests_init(dests);
+
+    return dests;
+}
+
+
+static void *
+ngx_mail_smtp_ext_route_create_srv_conf(ngx_conf_t *cf)
+{
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     rscf->routes = NULL;
+     *     rscf->table = NULL;
+     *     rscf->pass = NULL;
+     *     rscf->relay_from = NULL;
+     *     rscf->route = NULL;
+     */
+
+    return ngx_pcalloc(cf->pool, sizeof(ngx_mail_smtp_ext_route_srv_conf_t));
+}
+
+
+static char *
+ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child)
+{
+    ngx_mail_smtp_ext_route_srv_conf_t *prev = parent;
+    ngx_mail_smtp_ext_route_srv_conf_t *conf = child;
+
+    /* the table of mail{} is made once and shared */
+
+    if (prev->routes && prev->table == NULL) {
+        prev->table = ngx_smtp_route_table_create(cf, prev->routes);
+        if (prev->table == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (conf->routes == NULL) {
+        conf->table = prev->table;
+
+    } else {
+        conf->table = ngx_smtp_route_table_create(cf, conf->routes);
+        if (conf->table == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (conf->pass == NULL) {
+        conf->pass = prev->pass;
+    }
+
+    if (conf->relay_from && conf->pass == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"smtp_relay_from\" needs \"smtp_pass\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->relay_from == NULL) {
+        conf->relay_from = prev->relay_from;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mail_smtp_ext_route_recipient(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_mail_smtp_ext_route_srv_conf_t  *rscf = conf;
+
+    char               *rv;
+    ngx_str_t          *value;
+    ngx_conf_t          save;
+    ngx_smtp_route_t   *route, **routep;
+
+    value = cf->args->elts;
+
+    if (rscf->routes == NULL) {
+        rscf->routes = ngx_array_create(cf->pool, 4,
+                                        sizeof(ngx_smtp_route_t *));
+        if (rscf->routes == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    route = ngx_pcalloc(cf->pool, sizeof(ngx_smtp_route_t));
+    routep = ngx_array_push(rscf->routes);
+
+    if (route == NULL || routep == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *routep = route;
+
+    route->pattern = value[1];
+    route->line = cf->conf_file->line;
+    route->file_name = cf->conf_file->file.name.data;
+
+    if (ngx_smtp_route_pattern(cf, route) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    rscf->route = route;
+
+    save = *cf;
+    cf->cmd_type = NGX_SMTP_ROUTE_CONF;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = save;
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (route->dest == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no \"smtp_pass\" for recipient \"%V\"",
+                           &route->pattern);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mail_smtp_ext_route_recipient_pass(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_mail_smtp_ext_route_srv_conf_t  *rscf = conf;
+
+    ngx_str_t         *value;
+    ngx_smtp_dests_t  *dests;
+
+    if (rscf->route->dest) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    dests = ngx_mail_conf_get_module_main_conf(cf,
+                                              ngx_mail_smtp_ext_route_module);
+
+    rscf->route->dest = ngx_smtp_dest_parse(cf, dests, &value[1]);
+
+    return rscf->route->dest ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_mail_smtp_ext_route_rewrite(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_mail_smtp_ext_route_srv_conf_t  *rscf = conf;
+
+    ngx_str_t  *value;
+
+    if (rscf->route->rewrite) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_smtp_route_rewrite(cf, rscf->route, &value[1]) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mail_smtp_ext_route_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mail_smtp_ext_route_srv_conf_t  *rscf = conf;
+
+    ngx_str_t         *value;
+    ngx_smtp_dests_t  *dests;
+
+    if (rscf->pass) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    dests = ngx_mail_conf_get_module_main_conf(cf,
+                                              ngx_mail_smtp_ext_route_module);
+
+    rscf->pass = ngx_smtp_dest_parse(cf, dests, &value[1]);
+
+    return rscf->pass ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_mail_smtp_ext_route_relay_from(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_mail_smtp_ext_route_srv_conf_t  *rscf = conf;
+
+    ngx_str_t   *value;
+    ngx_cidr_t  *cidr;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    if (rscf->relay_from == NULL) {
+        rscf->relay_from = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
+        if (rscf->relay_from == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        cidr = ngx_array_push(rscf->relay_from);
+        if (cidr == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memzero(cidr, sizeof(ngx_cidr_t));
+
+        if (ngx_mail_smtp_ext_route_cidr(cf, &value[i], cidr) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_mail_smtp_ext_route_cidr(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_cidr_t *cidr)
+{
+    u_char      *mask;
+    ngx_int_t    rc;
+
+#if (NGX_HAVE_UNIX_DOMAIN)
+
+    if (value->len == 5 && ngx_strncmp(value->data, "unix:", 5) == 0) {
+        cidr->family = AF_UNIX;
+        return NGX_OK;
+    }
+
+#endif
+
+    rc = ngx_ptocidr(value, cidr);
+
+    if (rc == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", value);
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_DONE) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "low address bits of %V are meaningless", value);
+    }
+
+    /* a mask without bits: everybody */
+
+    switch (cidr->family) {
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        mask = cidr->u.in6.mask.s6_addr;
+        break;
+#endif
+
+    default: /* AF_INET */
+        mask = (u_char *) &cidr->u.in.mask;
+        break;
+    }
+
+    if (mask[0] == 0) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"smtp_relay_from %V\" makes an open relay",
+                           value);
+    }
+
+    return NGX_OK;
+}

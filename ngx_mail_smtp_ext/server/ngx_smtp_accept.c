@@ -1,0 +1,169 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_mail.h>
+#include <ngx_smtp_server.h>
+#include <ngx_smtp_accept.h>
+
+
+/*
+ * From nginx's mail core into our hands: a connection that has been accepted,
+ * whose PROXY header has been read and whose implicit TLS is established; and
+ * the handshake of STARTTLS, which core does for us.
+ */
+
+
+extern ngx_module_t  ngx_mail_smtp_ext_module;
+
+
+static void ngx_smtp_accept_greet(ngx_smtp_session_t *s, ngx_int_t rc);
+static void ngx_smtp_accept_done(ngx_smtp_session_t *s, ngx_int_t rc);
+
+
+void
+ngx_smtp_accept_init_session(ngx_mail_session_t *ms, ngx_connection_t *c)
+{
+    ngx_int_t            rc;
+    ngx_smtp_session_t  *s;
+
+    if (c->type == SOCK_STREAM && c->sockaddr->sa_family != AF_UNIX
+        && ngx_tcp_nodelay(c) != NGX_OK)
+    {
+        ngx_mail_close_connection(c);
+        return;
+    }
+
+    s = ngx_smtp_session_create(c, ms->main_conf, ms->srv_conf);
+    if (s == NULL) {
+        ngx_mail_close_connection(c);
+        return;
+    }
+
+    ngx_mail_set_ctx(ms, s, ngx_mail_smtp_ext_module);
+
+    s->service = ngx_mail_get_module_srv_conf(ms, ngx_mail_smtp_ext_module);
+    s->line.normalise = (s->service->bare_newline
+                         == NGX_SMTP_BARE_NORMALISE);
+    s->input = ngx_smtp_command_input;
+
+#if (NGX_MAIL_SSL)
+    s->tls = (c->ssl != NULL);
+    s->tls_implicit = s->tls;
+#endif
+
+    ngx_smtp_session_run = ngx_smtp_read_run;
+
+    c->read->handler = ngx_smtp_read_handler;
+    c->write->handler = ngx_smtp_write_handler;
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    c->log->action = "greeting client";
+
+    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_CONNECT, ngx_smtp_accept_done);
+
+    if (rc == NGX_AGAIN) {
+        s->busy = 1;
+        return;
+    }
+
+    ngx_smtp_accept_greet(s, rc);
+
+    ngx_smtp_read_run(s);
+}
+
+
+static void
+ngx_smtp_accept_done(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    ngx_smtp_accept_greet(s, rc);
+
+    ngx_smtp_session_resume(s);
+}
+
+
+static void
+ngx_smtp_accept_greet(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    if (rc == NGX_ERROR) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
+        return;
+    }
+
+    ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_GREETING, &s->service->server_name);
+}
+
+
+#if (NGX_MAIL_SSL)
+
+void
+ngx_smtp_accept_starttls(ngx_smtp_session_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    /* the handshake's handler does not look at c->close */
+
+    c->idle = 0;
+    ngx_reusable_connection(c, 0);
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    ngx_mail_starttls_handler(c->read);
+}
+
+
+void
+ngx_smtp_accept_init_protocol(ngx_event_t *rev)
+{
+    ngx_connection_t    *c;
+    ngx_mail_session_t  *ms;
+    ngx_smtp_session_t  *s;
+
+    c = rev->data;
+    ms = c->data;
+    s = ngx_mail_get_module_ctx(ms, ngx_mail_smtp_ext_module);
+
+    c->read->handler = ngx_smtp_read_handler;
+    c->write->handler = ngx_smtp_write_handler;
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    /* RFC 3207, 4.2: nothing that was said before counts */
+
+    ngx_smtp_session_reset(s);
+
+    s->tls = 1;
+    s->input = ngx_smtp_command_input;
+
+    ngx_smtp_read_run(s);
+}
+
+#else
+
+void
+ngx_smtp_accept_starttls(ngx_smtp_session_t *s)
+{
+    ngx_smtp_session_close(s);
+}
+
+
+void
+ngx_smtp_accept_init_protocol(ngx_event_t *rev)
+{
+}
+
+#endif

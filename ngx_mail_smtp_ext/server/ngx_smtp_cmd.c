@@ -1,0 +1,186 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_server.h>
+
+
+/*
+ * Dispatch: a line becomes a command, and what its row demands is looked at
+ * here, once for all of them.  RFC 5321, 4.1.4 (order), RFC 3207, 4 (before
+ * TLS), RFC 2920, 3.1 (what may be pipelined).
+ */
+
+
+static void ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
+    ngx_int_t *rc);
+static const ngx_smtp_command_t *ngx_smtp_command_find(ngx_str_t *verb);
+static ngx_int_t ngx_smtp_command_allowed(ngx_smtp_session_t *s,
+    const ngx_smtp_command_t *cmd, ngx_str_t *args);
+
+
+ngx_int_t
+ngx_smtp_command_input(ngx_smtp_session_t *s)
+{
+    ngx_int_t  rc;
+
+    if (s->in == NULL) {
+        return NGX_AGAIN;
+    }
+
+    rc = ngx_smtp_line_next(&s->line, s->in, s->service->line_size);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    /* the time for a command begins anew */
+
+    if (s->connection->read->timer_set) {
+        ngx_del_timer(s->connection->read);
+    }
+
+    s->commands++;
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_smtp_command_execute(s, &s->line.text, &rc);
+        return rc;
+
+    case NGX_SMTP_LINE_TOO_LONG:
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_LINE_TOO_LONG);
+        return NGX_OK;
+
+    case NGX_SMTP_LINE_BARE_CR:
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_BARE_CR);
+        return NGX_OK;
+
+    default: /* NGX_SMTP_LINE_BARE_LF */
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_BARE_LF);
+        return NGX_OK;
+    }
+}
+
+
+static void
+ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
+    ngx_int_t *rc)
+{
+    u_char                    *p, *last;
+    ngx_str_t                  verb, args;
+    const ngx_smtp_command_t  *cmd;
+
+    *rc = NGX_OK;
+
+    p = line->data;
+    last = p + line->len;
+
+    verb.data = p;
+
+    while (p < last && *p != ' ') { p++; }
+
+    verb.len = p - verb.data;
+
+    if (p < last) {
+        p++;
+    }
+
+    /* RFC 5321, 4.1.1: white space at the end is tolerated */
+
+    while (last > p && (last[-1] == ' ' || last[-1] == '\t')) { last--; }
+
+    args.data = p;
+    args.len = last - p;
+
+    cmd = ngx_smtp_command_find(&verb);
+
+    if (cmd == NULL) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_UNKNOWN_COMMAND);
+        return;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_MAIL, s->connection->log, 0,
+                   "smtp command %V", &cmd->name);
+
+    if (ngx_smtp_command_allowed(s, cmd, &args) == NGX_OK) {
+        *rc = cmd->start(s, &args);
+    }
+}
+
+
+static const ngx_smtp_command_t *
+ngx_smtp_command_find(ngx_str_t *verb)
+{
+    const ngx_smtp_command_t  *cmd;
+
+    for (cmd = ngx_smtp_command_table; cmd->start; cmd++) {
+        if (cmd->name.len == verb->len
+            && ngx_strncasecmp(cmd->name.data, verb->data, verb->len) == 0)
+        {
+            return cmd;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_smtp_command_allowed(ngx_smtp_session_t *s, const ngx_smtp_command_t *cmd,
+    ngx_str_t *args)
+{
+    if (!(cmd->flags & NGX_SMTP_CMD_PLAIN)
+        && s->service->starttls == NGX_SMTP_STARTTLS_ONLY && !s->tls)
+    {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_NEED_TLS);
+        return NGX_DECLINED;
+    }
+
+    /*
+     * What was sent before our reply was seen would be read in another sense
+     * than it was written in: as commands, though it is data (RFC 2920, 3.1;
+     * RFC 3207, 4.2).
+     */
+
+    if ((cmd->flags & NGX_SMTP_CMD_LAST) && s->in->pos != s->in->last) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_BAD_PIPELINING);
+        return NGX_DECLINED;
+    }
+
+    if ((cmd->flags & NGX_SMTP_CMD_HELO) && s->helo.len == 0) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_NEED_HELO);
+        return NGX_DECLINED;
+    }
+
+    if ((cmd->flags & NGX_SMTP_CMD_NO_TX) && s->tx) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_IN_TRANSACTION);
+        return NGX_DECLINED;
+    }
+
+    if ((cmd->flags & NGX_SMTP_CMD_NO_ARGS) && args->len) {
+        (void) ngx_smtp_command_syntax(s, cmd->syntax);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_smtp_command_syntax(ngx_smtp_session_t *s, char *syntax)
+{
+    ngx_str_t  arg;
+
+    arg.data = (u_char *) syntax;
+    arg.len = ngx_strlen(syntax);
+
+    ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_ARGUMENT, &arg);
+
+    return NGX_OK;
+}

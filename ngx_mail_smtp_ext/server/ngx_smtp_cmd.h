@@ -1,0 +1,56 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * Commands: one descriptor each, listed in ngx_smtp_cmd_table.c.  The flags
+ * are looked at once, in the dispatcher; a command's own code begins where
+ * they are satisfied.
+ */
+
+
+#ifndef _NGX_SMTP_CMD_H_INCLUDED_
+#define _NGX_SMTP_CMD_H_INCLUDED_
+
+
+#include <ngx_smtp_core.h>
+
+
+#define NGX_SMTP_CMD_PLAIN    0x01   /* also before TLS where that is a must */
+#define NGX_SMTP_CMD_HELO     0x02   /* needs EHLO or HELO */
+#define NGX_SMTP_CMD_NO_TX    0x04   /* not inside a transaction */
+#define NGX_SMTP_CMD_NO_ARGS  0x08   /* takes no argument */
+#define NGX_SMTP_CMD_LAST     0x10   /* nothing may be pipelined behind it */
+
+
+typedef struct {
+    ngx_str_t    name;
+    ngx_uint_t   flags;
+    char        *syntax;         /* for 501 and HELP */
+
+    /*
+     * args: what follows the verb and one space, trailing spaces cut off.  It
+     * lies in session->in and is gone when NGX_DONE was returned and an
+     * operation has ended.
+     * NGX_OK: replied, or session->input has been changed.
+     * NGX_DONE: an operation is under way; its end replies and calls
+     *     ngx_smtp_session_resume().
+     */
+    ngx_int_t  (*start)(ngx_smtp_session_t *s, ngx_str_t *args);
+} ngx_smtp_command_t;
+
+
+/* in the order in which HELP names them; the last row's start is NULL */
+extern const ngx_smtp_command_t  ngx_smtp_command_table[];
+
+
+/* an ngx_smtp_input_pt: the next command line */
+ngx_int_t ngx_smtp_command_input(ngx_smtp_session_t *s);
+
+/* replies 501 with the syntax of the command being executed */
+ngx_int_t ngx_smtp_command_syntax(ngx_smtp_session_t *s, char *syntax);
+
+
+#endif /* _NGX_SMTP_CMD_H_INCLUDED_ */

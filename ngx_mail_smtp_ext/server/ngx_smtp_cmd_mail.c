@@ -1,0 +1,76 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_server.h>
+#include <ngx_smtp_esmtp.h>
+
+
+/*
+ * MAIL, RFC 5321, 4.1.1.2: "MAIL FROM:" Reverse-path [ SP parameters ].
+ */
+
+
+#define NGX_SMTP_MAIL_PREFIX  "FROM:"
+
+
+ngx_int_t
+ngx_smtp_command_mail(ngx_smtp_session_t *s, ngx_str_t *args)
+{
+    u_char           *p, *last;
+    ngx_smtp_tx_t    *tx;
+    ngx_smtp_path_t   path;
+
+    if (s->tx) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_NESTED_MAIL);
+        return NGX_OK;
+    }
+
+    p = args->data;
+    last = p + args->len;
+
+    if (args->len < sizeof(NGX_SMTP_MAIL_PREFIX) - 1
+        || ngx_strncasecmp(p, (u_char *) NGX_SMTP_MAIL_PREFIX,
+                           sizeof(NGX_SMTP_MAIL_PREFIX) - 1)
+           != 0)
+    {
+        return ngx_smtp_command_syntax(s, "MAIL FROM:<address> [parameters]");
+    }
+
+    p += sizeof(NGX_SMTP_MAIL_PREFIX) - 1;
+
+    /* not in the grammar, but in wide use */
+
+    while (p < last && *p == ' ') { p++; }
+
+    if (ngx_smtp_path_parse(&path, &p, last, NGX_SMTP_PATH_REVERSE)
+        != NGX_OK)
+    {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_BAD_SENDER);
+        return NGX_OK;
+    }
+
+    tx = ngx_smtp_tx_create(s);
+
+    if (tx == NULL
+        || ngx_smtp_tx_copy(tx, &tx->mail_from, &path.addr) != NGX_OK)
+    {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
+        return NGX_OK;
+    }
+
+    if (ngx_smtp_esmtp_parse(s, tx, 0, p, last) != NGX_OK) {
+        tx->result = NGX_SMTP_TX_REFUSED;
+        ngx_smtp_tx_finish(tx);
+        return NGX_OK;
+    }
+
+    ngx_smtp_reply(s, NGX_SMTP_REPLY_SENDER_OK);
+
+    return NGX_OK;
+}

@@ -1,0 +1,190 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_server.h>
+#include <ngx_smtp_esmtp.h>
+
+
+/*
+ * RCPT, RFC 5321, 4.1.1.3: "RCPT TO:" Forward-path [ SP parameters ].  Each
+ * recipient goes through the RCPT phase by itself, in every transaction.
+ */
+
+
+#define NGX_SMTP_RCPT_PREFIX  "TO:"
+
+
+static ngx_int_t ngx_smtp_rcpt_path(ngx_smtp_session_t *s, ngx_str_t *args,
+    u_char **p, ngx_smtp_path_t *path);
+static ngx_smtp_rcpt_t *ngx_smtp_rcpt_create(ngx_smtp_tx_t *tx,
+    ngx_smtp_path_t *path);
+static void ngx_smtp_rcpt_done(ngx_smtp_session_t *s, ngx_int_t rc);
+static void ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc);
+
+
+ngx_int_t
+ngx_smtp_command_rcpt(ngx_smtp_session_t *s, ngx_str_t *args)
+{
+    u_char           *p;
+    ngx_int_t         rc;
+    ngx_smtp_tx_t    *tx;
+    ngx_smtp_path_t   path;
+
+    tx = s->tx;
+
+    if (tx == NULL) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_NEED_MAIL);
+        return NGX_OK;
+    }
+
+    if (ngx_smtp_rcpt_path(s, args, &p, &path) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    /*
+     * RFC 5321, 4.5.3.1.10.  The refused ones are bounded as well: each has
+     * taken memory.
+     */
+
+    if (tx->nrcpts >= s->service->max_recipients
+        || tx->nrefused >= s->service->max_recipients)
+    {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_RCPT);
+        return NGX_OK;
+    }
+
+    tx->rcpt = ngx_smtp_rcpt_create(tx, &path);
+
+    if (tx->rcpt == NULL) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
+        return NGX_OK;
+    }
+
+    if (ngx_smtp_esmtp_parse(s, tx, 1, p, args->data + args->len) != NGX_OK) {
+        tx->nrefused++;
+        tx->rcpt = NULL;
+        return NGX_OK;
+    }
+
+    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_RCPT, ngx_smtp_rcpt_done);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
+    ngx_smtp_rcpt_answer(s, rc);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_rcpt_path(ngx_smtp_session_t *s, ngx_str_t *args, u_char **p,
+    ngx_smtp_path_t *path)
+{
+    u_char  *last;
+
+    *p = args->data;
+    last = *p + args->len;
+
+    if (args->len < sizeof(NGX_SMTP_RCPT_PREFIX) - 1
+        || ngx_strncasecmp(*p, (u_char *) NGX_SMTP_RCPT_PREFIX,
+                           sizeof(NGX_SMTP_RCPT_PREFIX) - 1)
+           != 0)
+    {
+        (void) ngx_smtp_command_syntax(s, "RCPT TO:<address> [parameters]");
+        return NGX_ERROR;
+    }
+
+    *p += sizeof(NGX_SMTP_RCPT_PREFIX) - 1;
+
+    while (*p < last && **p == ' ') { (*p)++; }
+
+    if (ngx_smtp_path_parse(path, p, last, NGX_SMTP_PATH_FORWARD) != NGX_OK) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_BAD_RECIPIENT);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_smtp_rcpt_t *
+ngx_smtp_rcpt_create(ngx_smtp_tx_t *tx, ngx_smtp_path_t *path)
+{
+    ngx_smtp_rcpt_t  *rcpt;
+
+    rcpt = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_rcpt_t));
+
+    if (rcpt == NULL
+        || ngx_smtp_tx_copy(tx, &rcpt->given, &path->addr) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    rcpt->addr = rcpt->given;
+
+    rcpt->local.len = path->local.len;
+    rcpt->local.data = rcpt->given.data + (path->local.data
+                                           - path->addr.data);
+
+    rcpt->domain.len = path->domain.len;
+
+    if (path->domain.len) {
+        rcpt->domain.data = rcpt->given.data + (path->domain.data
+                                                - path->addr.data);
+    }
+
+    return rcpt;
+}
+
+
+static void
+ngx_smtp_rcpt_done(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    ngx_smtp_rcpt_answer(s, rc);
+
+    ngx_smtp_session_resume(s);
+}
+
+
+static void
+ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    ngx_smtp_tx_t    *tx;
+    ngx_smtp_rcpt_t  *rcpt;
+
+    tx = s->tx;
+    rcpt = tx->rcpt;
+    tx->rcpt = NULL;
+
+    if (rc == NGX_ERROR || (rc == NGX_DONE && rcpt->verdict.code == 0)) {
+        ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
+
+    } else if (rcpt->dest == NULL && rcpt->verdict.code == 0) {
+        /* promise: with no rule that says otherwise, nobody */
+        ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_RELAY_DENIED);
+
+    } else if (rcpt->verdict.code == 0) {
+        ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_RECIPIENT_OK);
+    }
+
+    if (rcpt->verdict.code >= 300 || rcpt->dest == NULL) {
+        tx->nrefused++;
+        ngx_smtp_reply_verdict(s, &rcpt->verdict);
+        return;
+    }
+
+    rcpt->n = tx->nrcpts++;
+    tx->dest = rcpt->dest;
+
+    ngx_queue_insert_tail(&tx->rcpts, &rcpt->queue);
+
+    ngx_smtp_reply_verdict(s, &rcpt->verdict);
+}

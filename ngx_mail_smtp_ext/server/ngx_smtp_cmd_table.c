@@ -1,0 +1,97 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_cmd.h>
+
+
+ngx_int_t ngx_smtp_command_helo(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_ehlo(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_mail(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_rcpt(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_data(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_rset(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_noop(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_vrfy(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_expn(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_help(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_quit(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_starttls(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_auth(ngx_smtp_session_t *s, ngx_str_t *args);
+
+
+const ngx_smtp_command_t  ngx_smtp_command_table[] = {
+
+    { ngx_string("EHLO"),
+      NGX_SMTP_CMD_PLAIN,
+      "EHLO domain",
+      ngx_smtp_command_ehlo },
+
+    { ngx_string("HELO"),
+      0,
+      "HELO domain",
+      ngx_smtp_command_helo },
+
+    { ngx_string("MAIL"),
+      NGX_SMTP_CMD_HELO,
+      "MAIL FROM:<address> [parameters]",
+      ngx_smtp_command_mail },
+
+    { ngx_string("RCPT"),
+      NGX_SMTP_CMD_HELO,
+      "RCPT TO:<address> [parameters]",
+      ngx_smtp_command_rcpt },
+
+    { ngx_string("DATA"),
+      NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_NO_ARGS|NGX_SMTP_CMD_LAST,
+      "DATA",
+      ngx_smtp_command_data },
+
+    { ngx_string("RSET"),
+      NGX_SMTP_CMD_NO_ARGS,
+      "RSET",
+      ngx_smtp_command_rset },
+
+    { ngx_string("NOOP"),
+      NGX_SMTP_CMD_PLAIN,
+      "NOOP [text]",
+      ngx_smtp_command_noop },
+
+    { ngx_string("QUIT"),
+      NGX_SMTP_CMD_PLAIN|NGX_SMTP_CMD_NO_ARGS,
+      "QUIT",
+      ngx_smtp_command_quit },
+
+    { ngx_string("VRFY"),
+      0,
+      "VRFY address",
+      ngx_smtp_command_vrfy },
+
+    { ngx_string("EXPN"),
+      0,
+      "EXPN list",
+      ngx_smtp_command_expn },
+
+    { ngx_string("HELP"),
+      0,
+      "HELP [command]",
+      ngx_smtp_command_help },
+
+    { ngx_string("STARTTLS"),
+      NGX_SMTP_CMD_PLAIN|NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_NO_ARGS
+                        |NGX_SMTP_CMD_LAST,
+      "STARTTLS",
+      ngx_smtp_command_starttls },
+
+    { ngx_string("AUTH"),
+      NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_LAST,
+      "AUTH mechanism [initial-response]",
+      ngx_smtp_command_auth },
+
+    { ngx_null_string, 0, NULL, NULL }
+};

@@ -1,0 +1,390 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_server.h>
+
+
+/*
+ * The input loop.  It hands what has arrived to session->input as long as
+ * that takes something, reads when it wants more, and sends the replies that
+ * have gathered when there is nothing left to read: a pipelined batch is
+ * answered in one write (RFC 2920, 3.2).
+ *
+ * A session is in one of three states: running here; busy, with an operation
+ * whose end resumes it; or waiting for the client, with a timer set.
+ */
+
+
+/* turns before other connections have theirs */
+#define NGX_SMTP_READ_TURNS     64
+
+/* replies that may gather while a client sends commands and reads nothing */
+#define NGX_SMTP_READ_OUT_MAX   16384
+
+/*
+ * While an operation is under way its own timers bound it.  This one keeps a
+ * worker that shuts down from leaving while a thread is at work, which has no
+ * timer.
+ */
+#define NGX_SMTP_READ_BUSY      60000
+
+
+static void ngx_smtp_read_wait(ngx_smtp_session_t *s);
+static void ngx_smtp_read_wait_write(ngx_smtp_session_t *s);
+static ngx_int_t ngx_smtp_read_more(ngx_smtp_session_t *s);
+static ngx_buf_t *ngx_smtp_read_buffer(ngx_smtp_session_t *s);
+static void ngx_smtp_read_timedout(ngx_smtp_session_t *s);
+
+
+void
+ngx_smtp_read_handler(ngx_event_t *rev)
+{
+    ngx_connection_t    *c;
+    ngx_smtp_session_t  *s;
+
+    c = rev->data;
+    s = ngx_smtp_session_get(c);
+
+    if (c->close) {
+
+        /* the worker stops, or needs the connection for someone else */
+
+        if (c->error) {
+            ngx_smtp_session_close(s);
+            return;
+        }
+
+        if (s->tx == NULL && !s->busy) {
+            c->close = 0;
+
+            ngx_smtp_reply(s, ngx_exiting || ngx_terminate
+                              ? NGX_SMTP_REPLY_SHUTDOWN
+                              : NGX_SMTP_REPLY_BUSY);
+            ngx_smtp_close_run(s);
+            return;
+        }
+    }
+
+    if (rev->timedout) {
+        rev->timedout = 0;
+        ngx_smtp_read_timedout(s);
+        return;
+    }
+
+    if (s->busy) {
+        return;
+    }
+
+    ngx_smtp_read_run(s);
+}
+
+
+static void
+ngx_smtp_read_timedout(ngx_smtp_session_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (s->busy) {
+        ngx_add_timer(c->read, NGX_SMTP_READ_BUSY);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT, "client timed out");
+
+    c->timedout = 1;
+
+    ngx_smtp_reply(s, NGX_SMTP_REPLY_TIMEOUT);
+    ngx_smtp_close_run(s);
+}
+
+
+void
+ngx_smtp_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t    *c;
+    ngx_smtp_session_t  *s;
+
+    c = wev->data;
+    s = ngx_smtp_session_get(c);
+
+    if (wev->timedout) {
+        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
+                      "client does not read replies");
+        c->timedout = 1;
+        ngx_smtp_session_close(s);
+        return;
+    }
+
+    if (!wev->timer_set) {
+        /* not waited for */
+        return;
+    }
+
+    switch (ngx_smtp_reply_flush(s)) {
+
+    case NGX_AGAIN:
+        ngx_smtp_read_wait_write(s);
+        return;
+
+    case NGX_ERROR:
+        ngx_smtp_session_close(s);
+        return;
+    }
+
+    ngx_del_timer(wev);
+
+    if (!s->busy) {
+        ngx_smtp_read_run(s);
+    }
+}
+
+
+void
+ngx_smtp_read_run(ngx_smtp_session_t *s)
+{
+    ngx_int_t          rc;
+    ngx_uint_t         turns;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (c->write->timer_set) {
+        /* the client has to read first */
+        return;
+    }
+
+    c->idle = 0;
+    ngx_reusable_connection(c, 0);
+
+    for (turns = 0; turns < NGX_SMTP_READ_TURNS; turns++) {
+
+        if (s->closing) {
+            ngx_smtp_close_run(s);
+            return;
+        }
+
+        if (s->out && s->out->last - s->out->pos > NGX_SMTP_READ_OUT_MAX) {
+
+            rc = ngx_smtp_reply_flush(s);
+
+            if (rc == NGX_AGAIN) {
+                ngx_smtp_read_wait_write(s);
+                return;
+            }
+
+            if (rc == NGX_ERROR) {
+                ngx_smtp_session_close(s);
+                return;
+            }
+        }
+
+        rc = s->input(s);
+
+        if (rc == NGX_AGAIN) {
+            rc = ngx_smtp_read_more(s);
+
+            if (rc == NGX_AGAIN) {
+                ngx_smtp_read_wait(s);
+                return;
+            }
+
+            if (rc == NGX_ERROR) {
+                ngx_smtp_session_close(s);
+                return;
+            }
+        }
+
+        if (rc == NGX_SMTP_INPUT_GONE) {
+            return;
+        }
+
+        if (rc == NGX_SMTP_INPUT_WRITE) {
+            ngx_smtp_read_wait_write(s);
+            return;
+        }
+
+        if (rc == NGX_DONE) {
+            s->busy = 1;
+            ngx_add_timer(c->read, NGX_SMTP_READ_BUSY);
+            return;
+        }
+    }
+
+    ngx_post_event(c->read, &ngx_posted_events);
+}
+
+
+static void
+ngx_smtp_read_wait(ngx_smtp_session_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (s->tx == NULL && ngx_exiting) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_SHUTDOWN);
+        ngx_smtp_close_run(s);
+        return;
+    }
+
+    if (s->tx) {
+        ngx_smtp_tx_park(s->tx);
+    }
+
+    switch (ngx_smtp_reply_flush(s)) {
+
+    case NGX_AGAIN:
+        ngx_smtp_read_wait_write(s);
+        return;
+
+    case NGX_ERROR:
+        ngx_smtp_session_close(s);
+        return;
+    }
+
+    if (s->in && s->in->pos == s->in->last && s->tx == NULL) {
+        ngx_free(s->in);
+        s->in = NULL;
+    }
+
+    c->log->action = s->input == ngx_smtp_data_input
+                     ? "reading mail data" : "waiting for command";
+
+    if (s->input == ngx_smtp_data_input) {
+        /* for each piece, RFC 5321, 4.5.3.2.5 */
+        ngx_add_timer(c->read, s->service->data_timeout);
+
+    } else if (!c->read->timer_set) {
+        /* for the whole of a command: it can't be dripped in, 4.5.3.2.7 */
+        ngx_add_timer(c->read, s->service->command_timeout);
+    }
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_smtp_session_close(s);
+        return;
+    }
+
+    if (s->tx == NULL) {
+        c->idle = 1;
+        ngx_reusable_connection(c, 1);
+    }
+}
+
+
+static void
+ngx_smtp_read_wait_write(ngx_smtp_session_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    ngx_add_timer(c->write, s->service->send_timeout);
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_smtp_session_close(s);
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_read_more(ngx_smtp_session_t *s)
+{
+    ssize_t            n;
+    ngx_buf_t         *b;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (!c->read->ready) {
+        return NGX_AGAIN;
+    }
+
+    b = ngx_smtp_read_buffer(s);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = c->recv(c, b->last, b->end - b->last);
+
+    if (n == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (n == 0) {
+        ngx_log_error(NGX_LOG_INFO, c->log, 0, "client closed connection");
+
+        /* what was pipelined before is answered nevertheless */
+        (void) ngx_smtp_reply_flush(s);
+
+        return NGX_ERROR;
+    }
+
+    b->last += n;
+
+    return NGX_OK;
+}
+
+
+static ngx_buf_t *
+ngx_smtp_read_buffer(ngx_smtp_session_t *s)
+{
+    size_t      left;
+    ngx_buf_t  *b;
+
+    b = s->in;
+
+    if (b == NULL) {
+        b = ngx_alloc(sizeof(ngx_buf_t) + s->service->buffer_size,
+                      s->connection->log);
+        if (b == NULL) {
+            return NULL;
+        }
+
+        ngx_memzero(b, sizeof(ngx_buf_t));
+
+        b->start = (u_char *) b + sizeof(ngx_buf_t);
+        b->end = b->start + s->service->buffer_size;
+        b->pos = b->start;
+        b->last = b->start;
+
+        s->in = b;
+
+        return b;
+    }
+
+    left = b->last - b->pos;
+
+    if (left == 0) {
+        b->pos = b->start;
+        b->last = b->start;
+
+    } else if (b->last == b->end) {
+
+        /* a line that is not whole yet; the longest leaves room behind it */
+
+        if (b->pos == b->start) {
+            ngx_log_error(NGX_LOG_ALERT, s->connection->log, 0,
+                          "smtp read buffer is full");
+            return NULL;
+        }
+
+        ngx_memmove(b->start, b->pos, left);
+
+        b->pos = b->start;
+        b->last = b->start + left;
+    }
+
+    return b;
+}

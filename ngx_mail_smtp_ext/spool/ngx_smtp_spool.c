@@ -1,0 +1,453 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_spool.h>
+
+
+/*
+ * Memory grows in buffers of doubling size, so that a small message costs one
+ * small allocation.  When it is full, all of it goes to the file in one turn
+ * of a thread and is used again from the start.
+ */
+
+
+/* a message of a few lines; most are below */
+#define NGX_SMTP_SPOOL_FIRST_BUFFER  4096
+
+/* tries at a name nobody has, where the file system has no O_TMPFILE */
+#define NGX_SMTP_SPOOL_NAME_TRIES    16
+
+
+static ngx_buf_t *ngx_smtp_spool_buffer(ngx_smtp_spool_t *spool);
+static void ngx_smtp_spool_write_work(void *data, ngx_log_t *log);
+static ngx_int_t ngx_smtp_spool_open(ngx_smtp_spool_t *spool, ngx_log_t *log);
+static ngx_fd_t ngx_smtp_spool_open_named(ngx_smtp_spool_t *spool,
+    ngx_log_t *log);
+static void ngx_smtp_spool_read_work(void *data, ngx_log_t *log);
+static void ngx_smtp_spool_thread_release(void *data);
+static ssize_t ngx_smtp_spool_read_memory(ngx_smtp_spool_t *spool,
+    u_char *buf, size_t size, off_t offset);
+static void ngx_smtp_spool_cleanup(void *data);
+
+
+static ngx_atomic_uint_t  ngx_smtp_spool_number;
+
+
+ngx_int_t
+ngx_smtp_spool_init(ngx_smtp_spool_t *spool)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(spool->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_smtp_spool_cleanup;
+    cln->data = spool;
+
+    spool->last = &spool->bufs;
+    spool->file.fd = NGX_INVALID_FILE;
+    spool->file.log = spool->pool->log;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_smtp_spool_cleanup(void *data)
+{
+    ngx_smtp_spool_t  *spool = data;
+
+    if (spool->file.fd != NGX_INVALID_FILE
+        && ngx_close_file(spool->file.fd) == NGX_FILE_ERROR)
+    {
+        ngx_log_error(NGX_LOG_ALERT, spool->file.log, ngx_errno,
+                      ngx_close_file_n " of a message failed");
+    }
+}
+
+
+ngx_int_t
+ngx_smtp_spool_append(ngx_smtp_spool_t *spool, u_char *data, size_t len)
+{
+    size_t      n;
+    ngx_buf_t  *b;
+
+    spool->size += len;
+    spool->memory += len;
+
+    while (len) {
+        b = ngx_smtp_spool_buffer(spool);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        n = ngx_min(len, (size_t) (b->end - b->last));
+
+        b->last = ngx_cpymem(b->last, data, n);
+
+        data += n;
+        len -= n;
+    }
+
+    if (spool->memory >= spool->max_memory) {
+        spool->full = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_buf_t *
+ngx_smtp_spool_buffer(ngx_smtp_spool_t *spool)
+{
+    size_t        size;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    /* the first with room: after a flush they are used again in turn */
+
+    size = NGX_SMTP_SPOOL_FIRST_BUFFER;
+
+    while (*spool->last) {
+        b = (*spool->last)->buf;
+
+        if (b->last < b->end) {
+            return b;
+        }
+
+        size = 2 * (b->end - b->start);
+        spool->last = &(*spool->last)->next;
+    }
+
+    size = ngx_min(size, ngx_max(spool->max_memory,
+                                 NGX_SMTP_SPOOL_FIRST_BUFFER));
+
+    cl = ngx_alloc_chain_link(spool->pool);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    b = ngx_create_temp_buf(spool->pool, size);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    *spool->last = cl;
+
+    return b;
+}
+
+
+void
+ngx_smtp_spool_flush(ngx_smtp_spool_t *spool, ngx_smtp_op_t *op)
+{
+    spool->writing = 1;
+
+    spool->thread.work = ngx_smtp_spool_write_work;
+    spool->thread.release = ngx_smtp_spool_thread_release;
+    spool->thread.data = spool;
+
+    spool->hold(spool->owner);
+
+    ngx_smtp_thread_run(&spool->thread, spool->thread_pool, op);
+}
+
+
+static void
+ngx_smtp_spool_write_work(void *data, ngx_log_t *log)
+{
+    ngx_smtp_spool_t  *spool = data;
+
+    u_char       *p;
+    ssize_t       n;
+    ngx_chain_t  *cl;
+
+    spool->err = 0;
+
+    if (spool->file.fd == NGX_INVALID_FILE
+        && ngx_smtp_spool_open(spool, log) != NGX_OK)
+    {
+        return;
+    }
+
+    for (cl = spool->bufs; cl; cl = cl->next) {
+
+        for (p = cl->buf->pos; p < cl->buf->last; p += n) {
+
+            n = pwrite(spool->file.fd, p, cl->buf->last - p,
+                       spool->file_size);
+
+            if (n == -1 && ngx_errno == NGX_EINTR) {
+                n = 0;
+                continue;
+            }
+
+            if (n <= 0) {
+                spool->err = (n == 0) ? NGX_ENOSPC : ngx_errno;
+                ngx_log_error(NGX_LOG_CRIT, log, spool->err,
+                              "pwrite() to a temporary file in \"%V\" failed",
+                              spool->temp_path);
+                return;
+            }
+
+            spool->file_size += n;
+        }
+    }
+
+    for (cl = spool->bufs; cl; cl = cl->next) {
+        cl->buf->pos = cl->buf->start;
+        cl->buf->last = cl->buf->start;
+    }
+
+    spool->last = &spool->bufs;
+    spool->memory = 0;
+    spool->full = 0;
+}
+
+
+static ngx_int_t
+ngx_smtp_spool_open(ngx_smtp_spool_t *spool, ngx_log_t *log)
+{
+    ngx_fd_t  fd;
+
+    fd = NGX_INVALID_FILE;
+
+#ifdef O_TMPFILE
+    fd = open((char *) spool->temp_path->data, O_TMPFILE|O_RDWR|O_CLOEXEC,
+              0600);
+#endif
+
+    if (fd == NGX_INVALID_FILE) {
+        fd = ngx_smtp_spool_open_named(spool, log);
+    }
+
+    if (fd == NGX_INVALID_FILE) {
+        return NGX_ERROR;
+    }
+
+    spool->file.fd = fd;
+
+    return NGX_OK;
+}
+
+
+static ngx_fd_t
+ngx_smtp_spool_open_named(ngx_smtp_spool_t *spool, ngx_log_t *log)
+{
+    ngx_fd_t    fd;
+    ngx_uint_t  i, number;
+    u_char      name[NGX_MAX_PATH];
+
+    for (i = 0; i < NGX_SMTP_SPOOL_NAME_TRIES; i++) {
+
+        number = ngx_atomic_fetch_add(&ngx_smtp_spool_number, 1);
+
+        (void) ngx_snprintf(name, sizeof(name), "%V/%P.%ui.%T%Z",
+                            spool->temp_path, ngx_pid, number, time(NULL));
+
+        name[sizeof(name) - 1] = '\0';
+
+        fd = open((char *) name, O_CREAT|O_EXCL|O_RDWR|O_CLOEXEC, 0600);
+
+        if (fd != NGX_INVALID_FILE) {
+            if (ngx_delete_file(name) == NGX_FILE_ERROR) {
+                ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                              ngx_delete_file_n " \"%s\" failed", name);
+            }
+
+            return fd;
+        }
+
+        spool->err = ngx_errno;
+
+        if (spool->err != NGX_EEXIST) {
+            break;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_CRIT, log, spool->err,
+                  ngx_open_file_n " \"%s\" failed", name);
+
+    return NGX_INVALID_FILE;
+}
+
+
+static void
+ngx_smtp_spool_thread_release(void *data)
+{
+    ngx_smtp_spool_t  *spool = data;
+
+    spool->writing = 0;
+    spool->release(spool->owner);
+}
+
+
+ngx_chain_t *
+ngx_smtp_spool_chain(ngx_smtp_spool_t *spool, ngx_pool_t *pool)
+{
+    ngx_buf_t     *b;
+    ngx_chain_t   *cl, *in, *chain, **ll;
+
+    chain = NULL;
+    ll = &chain;
+
+    if (spool->file_size) {
+        cl = ngx_alloc_chain_link(pool);
+        b = ngx_calloc_buf(pool);
+
+        if (cl == NULL || b == NULL) {
+            return NULL;
+        }
+
+        b->in_file = 1;
+        b->file = &spool->file;
+        b->file_last = spool->file_size;
+
+        cl->buf = b;
+        *ll = cl;
+        ll = &cl->next;
+    }
+
+    for (in = spool->bufs; in; in = in->next) {
+
+        if (in->buf->pos == in->buf->last) {
+            continue;
+        }
+
+        cl = ngx_alloc_chain_link(pool);
+        b = ngx_calloc_buf(pool);
+
+        if (cl == NULL || b == NULL) {
+            return NULL;
+        }
+
+        b->memory = 1;
+        b->start = in->buf->pos;
+        b->pos = in->buf->pos;
+        b->last = in->buf->last;
+        b->end = in->buf->last;
+
+        cl->buf = b;
+        *ll = cl;
+        ll = &cl->next;
+    }
+
+    *ll = NULL;
+
+    return chain;
+}
+
+
+ssize_t
+ngx_smtp_spool_read(ngx_smtp_spool_t *spool, u_char *buf, size_t size,
+    off_t offset, ngx_smtp_op_t *op)
+{
+    if (offset >= spool->file_size) {
+        return ngx_smtp_spool_read_memory(spool, buf, size,
+                                          offset - spool->file_size);
+    }
+
+    spool->read_buf = buf;
+    spool->read_size = ngx_min(size, NGX_SMTP_SPOOL_READ_SIZE);
+    spool->read_offset = offset;
+
+    spool->thread.work = ngx_smtp_spool_read_work;
+    spool->thread.release = ngx_smtp_spool_thread_release;
+    spool->thread.data = spool;
+
+    spool->hold(spool->owner);
+
+    ngx_smtp_thread_run(&spool->thread, spool->thread_pool, op);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_smtp_spool_read_work(void *data, ngx_log_t *log)
+{
+    ngx_smtp_spool_t  *spool = data;
+
+    ssize_t  n;
+
+    n = ngx_smtp_spool_pread(spool, spool->read_buf, spool->read_size,
+                             spool->read_offset, log);
+
+    spool->read_size = (n > 0) ? (size_t) n : 0;
+}
+
+
+ssize_t
+ngx_smtp_spool_pread(ngx_smtp_spool_t *spool, u_char *buf, size_t size,
+    off_t offset, ngx_log_t *log)
+{
+    ssize_t  n;
+
+    spool->err = 0;
+
+    if (offset >= spool->file_size) {
+        return ngx_smtp_spool_read_memory(spool, buf, size,
+                                          offset - spool->file_size);
+    }
+
+    size = ngx_min((off_t) size, spool->file_size - offset);
+
+    do {
+        n = pread(spool->file.fd, buf, size, offset);
+    } while (n == -1 && ngx_errno == NGX_EINTR);
+
+    if (n > 0) {
+        return n;
+    }
+
+    /* 0: the file is shorter than what was written to it */
+
+    spool->err = (n == 0) ? NGX_EINVAL : ngx_errno;
+
+    ngx_log_error(NGX_LOG_CRIT, log, spool->err,
+                  "pread() of a temporary file in \"%V\" failed",
+                  spool->temp_path);
+
+    return -1;
+}
+
+
+static ssize_t
+ngx_smtp_spool_read_memory(ngx_smtp_spool_t *spool, u_char *buf, size_t size,
+    off_t offset)
+{
+    size_t        n, len;
+    u_char       *p;
+    ngx_chain_t  *cl;
+
+    p = buf;
+
+    for (cl = spool->bufs; cl && size; cl = cl->next) {
+        len = cl->buf->last - cl->buf->pos;
+
+        if (offset >= (off_t) len) {
+            offset -= len;
+            continue;
+        }
+
+        n = ngx_min(size, len - (size_t) offset);
+
+        p = ngx_cpymem(p, cl->buf->pos + offset, n);
+
+        size -= n;
+        offset = 0;
+    }
+
+    return p - buf;
+}

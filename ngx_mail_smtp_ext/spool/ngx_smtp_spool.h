@@ -1,0 +1,94 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * The content of a message: gathered in memory, and beyond a size in a
+ * temporary file that has no name.  What is in the file comes first, what is
+ * in memory follows.  Files are written and read in the thread pool only.
+ */
+
+
+#ifndef _NGX_SMTP_SPOOL_H_INCLUDED_
+#define _NGX_SMTP_SPOOL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_op.h>
+#include <ngx_smtp_thread.h>
+
+
+/* what one read of the file takes at the most: one turn of a thread */
+#define NGX_SMTP_SPOOL_READ_SIZE  65536
+
+
+typedef struct {
+    ngx_pool_t           *pool;
+    size_t                max_memory;
+    ngx_str_t            *temp_path;     /* a folder */
+    ngx_thread_pool_t    *thread_pool;
+
+    void                (*hold)(void *owner);    /* keeps pool alive while */
+    void                (*release)(void *owner); /* a thread is at work */
+    void                 *owner;
+
+    ngx_chain_t          *bufs;          /* the part in memory */
+    ngx_chain_t         **last;
+    size_t                memory;        /* octets in it */
+    ngx_file_t            file;          /* fd NGX_INVALID_FILE: none */
+    off_t                 file_size;
+    off_t                 size;          /* of all */
+    ngx_err_t             err;           /* of the last failed operation */
+
+    unsigned              full:1;        /* memory is, call _flush() */
+    unsigned              writing:1;
+
+    ngx_smtp_thread_t     thread;
+    u_char               *read_buf;      /* of the read under way */
+    size_t                read_size;
+    off_t                 read_offset;
+} ngx_smtp_spool_t;
+
+
+/* fills a zeroed spool whose pool .. owner are set; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_spool_init(ngx_smtp_spool_t *spool);
+
+/*
+ * Adds a copy of data.  NGX_OK or NGX_ERROR (no memory).  When full is set
+ * afterwards, _flush() has to be done before more is added: memory in use
+ * stays below max_memory and one piece.
+ */
+ngx_int_t ngx_smtp_spool_append(ngx_smtp_spool_t *spool, u_char *data,
+    size_t len);
+
+/*
+ * Memory to file.  op, started, finishes with NGX_OK when the thread was at
+ * work (err tells how it went, 0: well), NGX_ERROR when it could not be.
+ */
+void ngx_smtp_spool_flush(ngx_smtp_spool_t *spool, ngx_smtp_op_t *op);
+
+/*
+ * The content as new buffers in pool: one in_file, if there is a file, then
+ * memory.  NULL: no memory left, or there is no content (size is 0).
+ */
+ngx_chain_t *ngx_smtp_spool_chain(ngx_smtp_spool_t *spool, ngx_pool_t *pool);
+
+/*
+ * Reads up to size octets at offset into buf, which must stay.  Returns how
+ * many, at once, where they are in memory, 0 behind the end.  NGX_AGAIN where
+ * they are in the file: op, started, finishes with NGX_OK and their number in
+ * read_size, 0 when that failed (err), or with NGX_ERROR.
+ */
+ssize_t ngx_smtp_spool_read(ngx_smtp_spool_t *spool, u_char *buf,
+    size_t size, off_t offset, ngx_smtp_op_t *op);
+
+/* the same from inside a thread, blocking; -1: err is set, logged to log */
+ssize_t ngx_smtp_spool_pread(ngx_smtp_spool_t *spool, u_char *buf,
+    size_t size, off_t offset, ngx_log_t *log);
+
+
+#endif /* _NGX_SMTP_SPOOL_H_INCLUDED_ */

@@ -1,0 +1,596 @@
+package Test::Nginx::SmtpExt::Server;
+
+# Copyright (C) ngx_mail_smtp_ext authors
+
+# A scripted SMTP or LMTP server, the next hop.  By default it takes all that
+# is in order; only <CRLF>.<CRLF> ends a message here.
+#
+# new(port | unix:/path, options):
+#
+#     ehlo        extensions to announce [ PIPELINING, 8BITMIME, SIZE 10485760 ]
+#     lmtp        1: LHLO, a reply per recipient after the message
+#     ssl         { cert, key, ca }: TLS from the start
+#     starttls    { cert, key, ca }: announces STARTTLS
+#     auth        { user => password }: announces AUTH PLAIN LOGIN XOAUTH2
+#     proxy       1: a PROXY protocol header comes first
+#     on          { verb => reply }: replies that differ from the default
+#     fault       what to do wrong, see Daemon.pm: fault(), misbehave()
+#     keep_data   0: messages are recorded without their text
+#
+# Verbs are CONNECT (the greeting), the command words, EOM (the end of data; in
+# LMTP once per recipient).  A reply is text, a sub that returns it (undef for
+# the default) and gets the argument, which time it is and, at EOM, the message
+# { from, to, data, n }, or a list of these for the first, second... time.
+# Two more faults are known here: "early", the reply to the end of data goes
+# out with the first bytes of data; "twice", the reply goes out two times.
+
+use warnings;
+use strict;
+
+use base 'Test::Nginx::SmtpExt::Daemon';
+
+use MIME::Base64 qw/ decode_base64 /;
+
+use Test::Nginx::SmtpExt::Util qw/ crlf /;
+
+
+# messages in the order of their ends: { from, from_params, to [], to_params [],
+# data, size, n (connection), commands [], reply, tls, auth }
+
+sub messages {
+    my ($self) = @_;
+
+    return $self->events('message');
+}
+
+
+sub wait_messages {
+    my ($self, $n, $seconds) = @_;
+
+    return $self->wait_for(sub { $self->messages() >= $n }, $seconds);
+}
+
+
+# command lines, of all connections or one; data is not among them
+
+sub commands {
+    my ($self, $n) = @_;
+
+    return map { $_->{line} }
+           grep { !defined $n || $_->{n} == $n } $self->events('command');
+}
+
+
+sub wait_command {
+    my ($self, $pattern, $seconds) = @_;
+
+    return $self->wait_for(
+        sub { scalar grep { /$pattern/ } $self->commands() }, $seconds);
+}
+
+
+# { line, tls, n } of PROXY headers: the text of v1, hex of v2
+
+sub proxies {
+    my ($self) = @_;
+
+    return map { $_->{header} } $self->events('proxy');
+}
+
+
+# the conversation of one connection (or of all, in the order of events)
+
+sub transcript {
+    my ($self, $n) = @_;
+    my $text = '';
+
+    for my $e ($self->events()) {
+        next if defined $n && $e->{n} != $n;
+
+        $text .= "C: $e->{line}\n" if $e->{type} eq 'command';
+        $text .= "C: ($e->{size} bytes)\n" if $e->{type} eq 'message';
+        $text .= "* TLS\n" if $e->{type} eq 'tls';
+        $text .= join '', map { "S: $_\n" } split /\r\n/, $e->{text}
+            if $e->{type} eq 'reply';
+    }
+
+    return $text;
+}
+
+
+# in the child
+
+sub on_accept {
+    my ($self, $c) = @_;
+
+    $c->{stage} = $self->{o}{proxy} ? 'proxy' : 'command';
+    $c->{commands} = [];
+    $self->_clear($c);
+
+    if ($c->{stage} eq 'command') {
+        $self->reply($c, 'CONNECT', '', '220 server.example.net ESMTP');
+    }
+}
+
+
+sub _clear {
+    my ($self, $c) = @_;
+
+    delete $c->{from};
+    $c->{to} = [];
+    $c->{to_params} = [];
+    $c->{chunks} = undef;
+}
+
+
+sub on_data {
+    my ($self, $c) = @_;
+
+    while ($c->{fd} >= 0 && !$c->{deaf} && !$c->{close}) {
+        my $stage = "_in_$c->{stage}";
+
+        $self->$stage($c) or last;
+    }
+}
+
+
+sub _in_proxy {
+    my ($self, $c) = @_;
+    my $header;
+
+    if ($c->{in} =~ s/^(PROXY [^\r\n]*)\r\n//) {
+        $header = $1;
+
+    } elsif (length $c->{in} >= 16
+             && substr($c->{in}, 0, 12) eq "\r\n\r\n\0\r\nQUIT\n")
+    {
+        my $len = 16 + unpack 'n', substr $c->{in}, 14, 2;
+
+        return 0 if length $c->{in} < $len;
+
+        $header = unpack 'H*', substr $c->{in}, 0, $len, '';
+
+    } else {
+        return 0;
+    }
+
+    $self->event('proxy', n => $c->{n}, header => $header);
+    $c->{stage} = 'command';
+    $self->reply($c, 'CONNECT', '', '220 server.example.net ESMTP');
+
+    return 1;
+}
+
+
+sub _in_command {
+    my ($self, $c) = @_;
+
+    $c->{in} =~ s/^([^\n]*)\n// or return 0;
+
+    my $line = $1;
+
+    # what is no end of line here is to be seen by the test
+
+    $line .= '(LF)' unless $line =~ s/\r\z//;
+
+    $self->event('command', n => $c->{n}, line => $line);
+    push @{$c->{commands}}, $line;
+
+    my ($verb, $args) = $line =~ /^(\S*)\s*(.*)/s;
+    my $sub = $self->can('_cmd_' . lc $verb);
+
+    $sub ? $self->$sub($c, $args)
+         : $self->reply($c, uc $verb, $args, '500 5.5.1 unknown command');
+
+    return 1;
+}
+
+
+sub _extensions {
+    my ($self, $c) = @_;
+
+    my @ext = @{$self->{o}{ehlo} || [ qw/ PIPELINING 8BITMIME /,
+                                      'SIZE 10485760' ]};
+
+    push @ext, 'STARTTLS' if $self->{o}{starttls} && !$c->{tls};
+    push @ext, 'AUTH PLAIN LOGIN XOAUTH2' if $self->{o}{auth};
+
+    return @ext;
+}
+
+
+sub _cmd_ehlo {
+    my ($self, $c, $args, $verb) = @_;
+
+    my @lines = ('server.example.net', $self->_extensions($c));
+    my $last = pop @lines;
+
+    $self->_clear($c);
+    $self->reply($c, $verb || 'EHLO', $args,
+                 join '', (map { "250-$_\r\n" } @lines), "250 $last");
+}
+
+
+sub _cmd_lhlo {
+    my ($self, $c, $args) = @_;
+
+    $self->_cmd_ehlo($c, $args, 'LHLO');
+}
+
+
+sub _cmd_helo {
+    my ($self, $c, $args) = @_;
+
+    $self->_clear($c);
+    $self->reply($c, 'HELO', $args, '250 server.example.net');
+}
+
+
+sub _cmd_mail {
+    my ($self, $c, $args) = @_;
+    my $ok;
+
+    if (defined $c->{from}) {
+        $self->reply($c, 'MAIL', $args, '503 5.5.1 nested MAIL');
+
+    } elsif ($args =~ /^FROM:<([^>]*)>\s*(.*)/i) {
+        my ($from, $params) = ($1, $2);
+
+        $ok = $self->reply($c, 'MAIL', $args, '250 2.1.0 sender ok');
+
+        if ($ok) {
+            $c->{from} = $from;
+            $c->{from_params} = $params;
+        }
+
+    } else {
+        $self->reply($c, 'MAIL', $args, '501 5.5.4 bad MAIL');
+    }
+}
+
+
+sub _cmd_rcpt {
+    my ($self, $c, $args) = @_;
+
+    if (!defined $c->{from}) {
+        $self->reply($c, 'RCPT', $args, '503 5.5.1 MAIL first');
+
+    } elsif ($args =~ /^TO:<((?:[^">]|"(?:[^"\\]|\\.)*")*)>\s*(.*)/i) {
+        my ($to, $params) = ($1, $2);
+
+        if ($self->reply($c, 'RCPT', $args, '250 2.1.5 recipient ok')) {
+            push @{$c->{to}}, $to;
+            push @{$c->{to_params}}, $params;
+        }
+
+    } else {
+        $self->reply($c, 'RCPT', $args, '501 5.5.4 bad RCPT');
+    }
+}
+
+
+sub _cmd_data {
+    my ($self, $c, $args) = @_;
+
+    if (!@{$c->{to}}) {
+        $self->reply($c, 'DATA', $args, '503 5.5.1 no recipients');
+        return;
+    }
+
+    if ($self->reply($c, 'DATA', $args, '354 go on')) {
+        $c->{stage} = 'data';
+
+        # the dot may be in the first line
+
+        $c->{raw} = "\r\n";
+        $c->{early} = 0;
+    }
+}
+
+
+sub _in_data {
+    my ($self, $c) = @_;
+
+    return 0 if $c->{in} eq '';
+
+    if (!$c->{early}) {
+        my $f = $self->{o}{fault};
+
+        for (ref $f eq 'ARRAY' ? @$f : $f || ()) {
+            next if $_->{do} ne 'early' || $_->{at} ne 'EOM';
+
+            $c->{early} = 1;
+            $self->send($c, crlf($self->{o}{on}{EOM} // '451 4.3.0 early'));
+            last;
+        }
+    }
+
+    # the end may begin in what was read before
+
+    my $from = length($c->{raw}) - 4;
+    $from = 0 if $from < 0;
+
+    $c->{raw} .= $c->{in};
+    $c->{in} = '';
+
+    my $end = index $c->{raw}, "\r\n.\r\n", $from;
+
+    return 0 if $end < 0;
+
+    $c->{in} = substr $c->{raw}, $end + 5;
+
+    my $data = substr $c->{raw}, 2, $end;
+
+    $data =~ s/(\A|\r\n)\./$1/g;
+
+    delete $c->{raw};
+    $c->{stage} = 'command';
+    $self->_message($c, $data);
+
+    return 1;
+}
+
+
+sub _cmd_bdat {
+    my ($self, $c, $args) = @_;
+
+    my ($size, $last) = $args =~ /^(\d+)(?:\s+(LAST))?$/i;
+
+    if (!defined $size) {
+        $self->reply($c, 'BDAT', $args, '501 5.5.4 bad BDAT');
+        return;
+    }
+
+    $c->{stage} = 'chunk';
+    $c->{chunk} = { size => $size, last => $last, args => $args };
+}
+
+
+sub _in_chunk {
+    my ($self, $c) = @_;
+    my $chunk = $c->{chunk};
+
+    return 0 if length $c->{in} < $chunk->{size};
+
+    $c->{chunks} .= substr $c->{in}, 0, $chunk->{size}, '';
+    $c->{stage} = 'command';
+
+    if (!@{$c->{to}}) {
+        $self->reply($c, 'BDAT', $chunk->{args}, '503 5.5.1 no recipients');
+
+    } elsif ($chunk->{last}) {
+        $self->_message($c, $c->{chunks});
+
+    } else {
+        $self->reply($c, 'BDAT', $chunk->{args}, '250 2.0.0 chunk ok');
+    }
+
+    return 1;
+}
+
+
+# The event comes first: when the other side has the reply, the test has the
+# message.
+
+sub _message {
+    my ($self, $c, $data) = @_;
+
+    my @to = $self->{o}{lmtp} ? @{$c->{to}} : ('');
+    my @replies;
+
+    for my $to (@to) {
+        push @replies, $self->text('EOM', $to, "250 2.0.0 taken",
+                                   { from => $c->{from}, to => $c->{to},
+                                     data => $data, n => $c->{n} });
+    }
+
+    my $keep = $self->{o}{keep_data} // 1;
+
+    $self->event('message', n => $c->{n}, from => $c->{from},
+                 from_params => $c->{from_params}, to => $c->{to},
+                 to_params => $c->{to_params}, size => length $data,
+                 data => $keep ? $data : undef, commands => $c->{commands},
+                 reply => $replies[0], replies => \@replies,
+                 tls => $c->{tls} || 0, auth => $c->{auth});
+
+    $c->{commands} = [];
+    $self->_clear($c);
+
+    return if $c->{early};
+
+    $self->answer_with($c, 'EOM', join '', map { crlf($_) } @replies);
+}
+
+
+sub _cmd_rset {
+    my ($self, $c, $args) = @_;
+
+    $self->_clear($c);
+    $self->reply($c, 'RSET', $args, '250 2.0.0 ok');
+}
+
+
+sub _cmd_noop {
+    my ($self, $c, $args) = @_;
+
+    $self->reply($c, 'NOOP', $args, '250 2.0.0 ok');
+}
+
+
+sub _cmd_vrfy {
+    my ($self, $c, $args) = @_;
+
+    $self->reply($c, 'VRFY', $args, '252 2.0.0 perhaps');
+}
+
+
+sub _cmd_xclient {
+    my ($self, $c, $args) = @_;
+
+    # a session that begins anew
+
+    $self->_clear($c);
+    $self->reply($c, 'XCLIENT', $args, '220 server.example.net ESMTP');
+}
+
+
+sub _cmd_xforward {
+    my ($self, $c, $args) = @_;
+
+    $self->reply($c, 'XFORWARD', $args, '250 2.0.0 ok');
+}
+
+
+sub _cmd_quit {
+    my ($self, $c, $args) = @_;
+
+    my $f = $self->fault($c, 'QUIT');
+    my $text = crlf($self->text('QUIT', $args, '221 2.0.0 bye'));
+
+    return $self->misbehave($c, $f, $text) if $f;
+
+    $c->{close} = 1;
+    $self->send($c, $text);
+}
+
+
+sub _cmd_starttls {
+    my ($self, $c, $args) = @_;
+
+    if (!$self->{o}{starttls} || $c->{tls}) {
+        $self->reply($c, 'STARTTLS', $args, '502 5.5.1 no TLS');
+        return;
+    }
+
+    if ($self->reply($c, 'STARTTLS', $args, '220 2.0.0 go on')) {
+        $c->{in} = '';
+        $self->_clear($c);
+        $self->tls($c, %{$self->{o}{starttls}});
+    }
+}
+
+
+sub _cmd_auth {
+    my ($self, $c, $args) = @_;
+
+    my ($mech, $initial) = split ' ', $args, 2;
+
+    if (!$self->{o}{auth}) {
+        $self->reply($c, 'AUTH', $args, '502 5.5.1 no AUTH');
+        return;
+    }
+
+    $c->{sasl} = { mech => uc $mech, said => [], args => $args };
+
+    if (uc $mech eq 'LOGIN') {
+        push @{$c->{sasl}{said}}, $initial if defined $initial;
+
+    } elsif (defined $initial) {
+        push @{$c->{sasl}{said}}, $initial;
+    }
+
+    $self->_sasl($c);
+}
+
+
+sub _in_sasl {
+    my ($self, $c) = @_;
+
+    $c->{in} =~ s/^([^\n]*?)\r?\n// or return 0;
+
+    $self->event('command', n => $c->{n}, line => $1);
+    push @{$c->{sasl}{said}}, $1;
+    $self->_sasl($c);
+
+    return 1;
+}
+
+
+sub _sasl {
+    my ($self, $c) = @_;
+
+    my $sasl = $c->{sasl};
+    my @said = map { decode_base64($_) } @{$sasl->{said}};
+    my $needs = $sasl->{mech} eq 'LOGIN' ? 2 : 1;
+
+    if (@said < $needs) {
+        my $prompt = $sasl->{mech} ne 'LOGIN' ? ''
+                     : @said ? 'UGFzc3dvcmQ6' : 'VXNlcm5hbWU6';
+
+        $c->{stage} = 'sasl';
+        $self->reply($c, 'AUTH_STEP', '', "334 $prompt");
+        return;
+    }
+
+    $c->{stage} = 'command';
+
+    my ($user, $secret);
+
+    if ($sasl->{mech} eq 'PLAIN') {
+        (undef, $user, $secret) = split /\0/, $said[0], 3;
+
+    } elsif ($sasl->{mech} eq 'LOGIN') {
+        ($user, $secret) = @said;
+
+    } else {
+        ($user, $secret) = $said[0] =~ /^user=(.*?)\x01auth=Bearer (.*?)\x01/;
+    }
+
+    my $known = $self->{o}{auth}{$user // ''};
+    my $ok = defined $known && defined $secret && $known eq $secret;
+
+    $c->{auth} = $user if $ok;
+
+    $self->event('auth', n => $c->{n}, mech => $sasl->{mech}, user => $user,
+                 secret => $secret, ok => $ok ? 1 : 0);
+
+    $self->reply($c, 'AUTH', $sasl->{args},
+                 $ok ? '235 2.7.0 hello' : '535 5.7.8 no');
+}
+
+
+# the text of a reply
+
+sub text {
+    my ($self, $verb, $args, $default, $message) = @_;
+
+    return $self->answer($self->{o}{on} || {}, $verb, $args, $message)
+        // $default;
+}
+
+
+# replies; true when the reply went out and is positive
+
+sub reply {
+    my ($self, $c, $verb, $args, $default) = @_;
+
+    my $text = crlf($self->text($verb, $args, $default));
+
+    $self->answer_with($c, $verb, $text) or return 0;
+
+    return $text =~ /^[23]/ ? 1 : 0;
+}
+
+
+sub answer_with {
+    my ($self, $c, $verb, $text) = @_;
+
+    my $f = $self->fault($c, $verb);
+
+    if ($f && $f->{do} eq 'twice') {
+        $text .= $text;
+
+    } elsif ($f && $f->{do} ne 'early') {
+        $self->misbehave($c, $f, $text);
+        return $f->{do} eq 'drip' || $f->{do} eq 'delay';
+    }
+
+    $self->event('reply', n => $c->{n}, text => $text);
+    $c->{close} = 1 if $text =~ /^421/;
+    $self->send($c, $text);
+
+    return 1;
+}
+
+
+1;

@@ -1,0 +1,127 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_mail_smtp_ext authors
+
+# Configurations of routes that are refused, and why; some that are not.
+
+use warnings;
+use strict;
+
+use Test::More;
+use Test::Nginx::SmtpExt;
+
+my @errors = (
+    [ 'smtp_recipient a@example.com { }', qr/no "smtp_pass" for recipient/ ],
+    [ 'smtp_recipient a { smtp_pass h:25; }', qr/invalid recipient "a"/ ],
+    [ 'smtp_recipient "" { smtp_pass h:25; }', qr/invalid recipient ""/ ],
+    [ 'smtp_recipient @ { smtp_pass h:25; }', qr/invalid recipient "@"/ ],
+    [ 'smtp_recipient @a..b { smtp_pass h:25; }', qr/invalid recipient/ ],
+    [ 'smtp_recipient @. { smtp_pass h:25; }', qr/invalid recipient/ ],
+    [ 'smtp_recipient @a. { smtp_pass h:25; }', qr/invalid recipient/ ],
+    [ 'smtp_recipient @.[192.0.2.1] { smtp_pass h:25; }',
+      qr/invalid recipient/ ],
+    [ 'smtp_recipient "a b@example.com" { smtp_pass h:25; }',
+      qr/invalid recipient/ ],
+    [ 'smtp_recipient ** { smtp_pass h:25; }', qr/invalid recipient/ ],
+    [ 'smtp_recipient *@example.com. { smtp_pass h:25; }',
+      qr/invalid recipient/ ],
+    [ 'smtp_recipient ~ { smtp_pass h:25; }', qr/invalid recipient/ ],
+    [ 'smtp_recipient ~* { smtp_pass h:25; }', qr/empty regular expression/ ],
+    [ 'smtp_recipient ~( { smtp_pass h:25; }', qr/pcre2?_compile\(\) failed/ ],
+    [ 'smtp_recipient a@example.com b { smtp_pass h:25; }',
+      qr/invalid number of arguments/ ],
+
+    [ 'smtp_recipient a@example.com { smtp_pass 127.0.0.1:25; }
+       smtp_recipient A@EXAMPLE.com { smtp_pass 127.0.0.1:25; }',
+      qr/duplicate recipient .* in .*test\.conf:\d+/ ],
+    [ 'smtp_recipient @example.com { smtp_pass 127.0.0.1:25; }
+       smtp_recipient @Example.com { smtp_pass 127.0.0.1:25; }',
+      qr/duplicate recipient/ ],
+    [ 'smtp_recipient @.example.com { smtp_pass 127.0.0.1:25; }
+       smtp_recipient @.Example.com { smtp_pass 127.0.0.1:25; }',
+      qr/duplicate recipient/ ],
+    [ 'smtp_recipient ~a { smtp_pass 127.0.0.1:25; }
+       smtp_recipient ~a { smtp_pass 127.0.0.1:25; }',
+      qr/duplicate recipient "~a"/ ],
+    [ 'smtp_recipient * { smtp_pass 127.0.0.1:25; }
+       smtp_recipient * { smtp_pass 127.0.0.1:25; }',
+      qr/duplicate recipient "\*"/ ],
+
+    [ 'smtp_recipient * { smtp_pass 127.0.0.1; smtp_pass 127.0.0.1; }',
+      qr/"smtp_pass" directive is duplicate/ ],
+    [ 'smtp_recipient * { smtp_rewrite a@b.c; smtp_rewrite a@b.c; }',
+      qr/"smtp_rewrite" directive is duplicate/ ],
+    [ 'smtp_recipient * { smtp_rewrite nobody; }',
+      qr/invalid address "nobody"/ ],
+    [ 'smtp_recipient a@b.c { smtp_rewrite $1@b.c; }',
+      qr/recipient "a\@b\.c" has no capture "\$1"/ ],
+    [ 'smtp_recipient "~(a)(b)" { smtp_rewrite $1$3@b.c; }',
+      qr/has no capture "\$3"/ ],
+    [ 'smtp_recipient * { server_name a; }',
+      qr/"server_name" directive is not allowed here/ ],
+    [ 'smtp_rewrite a@b.c;', qr/"smtp_rewrite" directive is not allowed here/ ],
+
+    [ 'smtp_pass 127.0.0.1; smtp_pass 127.0.0.1;',
+      qr/"smtp_pass" directive is duplicate/ ],
+    [ 'smtp_pass gopher://127.0.0.1;',
+      qr/invalid destination "gopher:\/\/127/ ],
+    [ 'smtp_pass "";', qr/invalid destination ""/ ],
+    [ 'smtp_pass smtp://;', qr/invalid destination "smtp:\/\/"/ ],
+    [ 'smtp_pass maildir:;', qr/invalid destination "maildir:"/ ],
+    [ 'smtp_pass maildir:/a/../b;', qr/destination "maildir:.*invalid path/ ],
+    [ 'smtp_pass maildir:..;', qr/invalid path/ ],
+    [ 'smtp_pass maildir:/' . 'a' x 3500 . ';', qr/destination "maildir:\/aaa/ ],
+    [ 'smtp_pass 127.0.0.1:port;', qr/invalid port/ ],
+
+    [ 'smtp_relay_from 127.0.0.1;', qr/"smtp_relay_from" needs "smtp_pass"/ ],
+    [ 'smtp_relay_from nobody; smtp_pass 127.0.0.1;',
+      qr/invalid parameter "nobody"/ ],
+    [ 'smtp_relay_from 127.0.0.1/33; smtp_pass 127.0.0.1;',
+      qr/invalid parameter "127.0.0.1\/33"/ ],
+);
+
+my @good = (
+    [ 'smtp_relay_from 0.0.0.0/0; smtp_pass 127.0.0.1;',
+      qr/"smtp_relay_from 0.0.0.0\/0" makes an open relay/ ],
+    [ 'smtp_relay_from ::/0; smtp_pass 127.0.0.1;', qr/makes an open relay/ ],
+    [ 'smtp_relay_from 127.0.0.1/8; smtp_pass 127.0.0.1;',
+      qr/low address bits of 127\.0\.0\.1\/8 are meaningless/ ],
+    [ 'smtp_recipient a@b.c { smtp_rewrite a$b$0@b.c; smtp_pass maildir:x; }',
+      qr/test is successful/ ],
+    [ 'smtp_recipient @[IPv6:::1] { smtp_pass MAILDIR:/a/..b/; }',
+      qr/test is successful/ ],
+    [ join('', map { "smtp_recipient user$_\@example.com {
+                          smtp_pass maildir:$_; }\n" } 1 .. 3000),
+      qr/test is successful/ ],
+);
+
+my $t = Test::Nginx::SmtpExt->new();
+
+plan(tests => @errors + @good);
+
+for my $case (@errors, @good) {
+    my ($conf, $expect) = @$case;
+
+    my ($rc, $out) = $t->test_conf(<<"EOC");
+%%GLOBALS%%
+events { }
+mail {
+    server {
+        listen 127.0.0.1:%%PORT_smtp%%;
+        protocol smtp_ext;
+        $conf
+    }
+}
+EOC
+
+    my $name = substr $conf =~ s/\s+/ /gr, 0, 70;
+
+    # a failure is known by its message; that it is one, by the code
+
+    if (grep { $_ == $case } @good) {
+        ok $rc == 0 && $out =~ $expect, "taken: $name" or diag $out;
+
+    } else {
+        ok $rc == 1 && $out =~ $expect, "refused: $name" or diag $out;
+    }
+}
