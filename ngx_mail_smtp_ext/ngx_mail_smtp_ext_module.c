@@ -273,7 +273,7 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_MAIL_SMTP_EXT_BUFFER_MIN);
     ngx_conf_merge_size_value(conf->line_size, prev->line_size, 2048);
     ngx_conf_merge_size_value(conf->body_buffer_size, prev->body_buffer_size,
-                              65536);
+                              262144);
     ngx_conf_merge_off_value(conf->max_message_size, prev->max_message_size,
                              32 * 1024 * 1024);
     ngx_conf_merge_uint_value(conf->max_recipients, prev->max_recipients,

@@ -28,7 +28,8 @@ typedef enum {
  *
  * NGX_OK: it decided in favour (in RCPT: rcpt->dest is set), go on.
  * NGX_DECLINED: no opinion, go on.
- * NGX_DONE: it decided, the verdict is set (of tx->rcpt, else of tx): stop.
+ * NGX_DONE: it decided, the verdict is set (of tx->rcpt, else of tx; in
+ *     CONNECT a reply has been made instead): stop.
  * NGX_AGAIN: op will finish with one of these.
  * NGX_ERROR: stop; the client gets 451 4.3.0.
  *

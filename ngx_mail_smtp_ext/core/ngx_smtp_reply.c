@@ -110,7 +110,10 @@ ngx_smtp_reply_verdict(ngx_smtp_session_t *s, ngx_smtp_verdict_t *verdict)
         enhanced.detail = 0;
     }
 
-    flags = (verdict->code >= 500) ? NGX_SMTP_REPLY_FAULT : 0;
+    /* strangers may guess names; a user's list may well have dead ones */
+
+    flags = (verdict->code >= 500 && !s->authenticated && !s->trusted)
+            ? NGX_SMTP_REPLY_FAULT : 0;
 
     ngx_smtp_reply_write(s, verdict->code, &enhanced, flags, &verdict->text);
 }

@@ -67,7 +67,6 @@
     X(NEED_TLS,         530, 5, 7, 0, FAULT,                                 \
       "Must issue a STARTTLS command first")                                 \
     X(TLS_ACTIVE,       503, 5, 5, 1, FAULT, "TLS already active")           \
-    X(TLS_UNAVAILABLE,  454, 4, 7, 0, FAULT, "TLS not available")            \
                                                                              \
     /* AUTH, RFC 4954 */                                                     \
                                                                              \
@@ -89,7 +88,6 @@
     /* recipients and messages */                                            \
                                                                              \
     X(RELAY_DENIED,     550, 5, 7, 1, FAULT, "Relaying denied")              \
-    X(NO_SUCH_USER,     550, 5, 1, 1, FAULT, "No such user here")            \
     X(TOO_MANY_RCPT,    452, 4, 5, 3, 0, "Too many recipients")              \
     X(OTHER_DESTINATION, 452, 4, 5, 3, 0,                                    \
       "Recipient has another destination, send it in a new transaction")     \

@@ -71,7 +71,8 @@ struct ngx_smtp_tx_s {
     ngx_str_t                reply;
     ngx_str_t                upstream_addr;
     ngx_uint_t               upstream_status;
-    ngx_str_t                upstream_reply;
+    ngx_smtp_enhanced_t      upstream_enhanced;
+    ngx_str_t                upstream_reply; /* its text */
     ngx_msec_t               start;
     ngx_msec_t               data_start;     /* 354 */
     ngx_msec_t               data_end;       /* the end mark */

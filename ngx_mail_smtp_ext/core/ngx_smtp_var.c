@@ -68,6 +68,7 @@ ngx_smtp_var_getter(status);
 ngx_smtp_var_getter(reply);
 ngx_smtp_var_getter(request_time);
 ngx_smtp_var_getter(data_time);
+ngx_smtp_var_getter(upstream_reply);
 ngx_smtp_var_getter(connect_time);
 ngx_smtp_var_getter(response_time);
 ngx_smtp_var_getter(ssl_static);
@@ -117,8 +118,7 @@ const ngx_smtp_var_t  ngx_smtp_var_table[] = {
 
     { ngx_string("smtp_upstream_addr"), ngx_smtp_var_tx_str,
       offsetof(ngx_smtp_tx_t, upstream_addr) },
-    { ngx_string("smtp_upstream_reply"), ngx_smtp_var_tx_str,
-      offsetof(ngx_smtp_tx_t, upstream_reply) },
+    { ngx_string("smtp_upstream_reply"), ngx_smtp_var_upstream_reply, 0 },
     { ngx_string("smtp_upstream_connect_time"), ngx_smtp_var_connect_time, 0 },
     { ngx_string("smtp_upstream_response_time"), ngx_smtp_var_response_time,
       0 },
@@ -616,6 +616,42 @@ ngx_smtp_var_getter(data_time)
     end = tx->data_end ? tx->data_end : ngx_current_msec;
 
     return ngx_smtp_var_seconds(pool, value, end - tx->data_start);
+}
+
+
+/* as it was said: code, enhanced code, text */
+
+ngx_smtp_var_getter(upstream_reply)
+{
+    u_char               *p;
+    ngx_smtp_enhanced_t  *enhanced;
+
+    if (tx == NULL || tx->upstream_status == 0) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(pool, sizeof("250 2.123.123 ") + tx->upstream_reply.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+
+    p = ngx_sprintf(p, "%ui ", tx->upstream_status);
+
+    enhanced = &tx->upstream_enhanced;
+
+    if (enhanced->class) {
+        p = ngx_sprintf(p, "%ud.%ud.%ud ", (unsigned) enhanced->class,
+                        (unsigned) enhanced->subject,
+                        (unsigned) enhanced->detail);
+    }
+
+    p = ngx_cpymem(p, tx->upstream_reply.data, tx->upstream_reply.len);
+
+    value->len = p - value->data;
+
+    return NGX_OK;
 }
 
 

@@ -145,10 +145,10 @@ ngx_connection_t *ngx_smtp_peer_kept(ngx_smtp_peer_t *peer);
 
 /*
  * The very connection of that stay, if it still lies there.  Its own log is
- * the cycle's: the caller sets what c->log points to, handlers and data.
+ * *log again; the caller sets handlers and data.
  */
 ngx_connection_t *ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream,
-    ngx_uint_t serial);
+    ngx_uint_t serial, ngx_log_t *log);
 
 
 #endif /* _NGX_SMTP_PEER_H_INCLUDED_ */

@@ -194,10 +194,12 @@ ngx_smtp_peer_kept(ngx_smtp_peer_t *peer)
 
 
 ngx_connection_t *
-ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream, ngx_uint_t serial)
+ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream, ngx_uint_t serial,
+    ngx_log_t *log)
 {
-    ngx_queue_t      *q;
-    ngx_smtp_kept_t  *item;
+    ngx_queue_t       *q;
+    ngx_smtp_kept_t   *item;
+    ngx_connection_t  *c;
 
     upstream = upstream->group;
 
@@ -208,7 +210,11 @@ ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream, ngx_uint_t serial)
         item = ngx_queue_data(q, ngx_smtp_kept_t, queue);
 
         if (item->serial == serial) {
-            return ngx_smtp_peer_cache_remove(item);
+            c = ngx_smtp_peer_cache_remove(item);
+
+            ngx_smtp_peer_set_log(c, log);
+
+            return c;
         }
     }
 

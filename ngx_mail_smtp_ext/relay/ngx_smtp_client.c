@@ -47,6 +47,8 @@ static void ngx_smtp_client_connected(ngx_smtp_client_t *client);
 static void ngx_smtp_client_write_handler(ngx_event_t *wev);
 static void ngx_smtp_client_read_handler(ngx_event_t *rev);
 static ngx_int_t ngx_smtp_client_write(ngx_smtp_client_t *client);
+static ngx_int_t ngx_smtp_client_write_commands(ngx_smtp_client_t *client);
+static ngx_int_t ngx_smtp_client_write_body(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_recv(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_parse(ngx_smtp_client_t *client);
 static void ngx_smtp_client_line(ngx_smtp_client_t *client);
@@ -183,6 +185,7 @@ ngx_smtp_client_connected(ngx_smtp_client_t *client)
     c->log->action = "reading greeting from upstream";
 
     client->state = NGX_SMTP_CLIENT_GREETING;
+    client->connected = 1;
 
     if (c->write->timer_set) {
         ngx_del_timer(c->write);
@@ -533,7 +536,9 @@ ngx_smtp_client_send_body(ngx_smtp_client_t *client, ngx_chain_t *body)
 
     client->body = body;
 
-    return ngx_smtp_client_write(client);
+    /* from written(): the loop that called it goes on */
+
+    return client->writing ? NGX_OK : ngx_smtp_client_write(client);
 }
 
 
@@ -562,67 +567,88 @@ ngx_smtp_client_wait(ngx_smtp_client_t *client, ngx_msec_t timeout)
 static ngx_int_t
 ngx_smtp_client_write(ngx_smtp_client_t *client)
 {
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    c = client->connection;
+
+    rc = ngx_smtp_client_write_commands(client);
+
+    /* written() brings the next piece: a loop, since it may be long */
+
+    while (rc == NGX_OK && client->body) {
+
+        rc = ngx_smtp_client_write_body(client);
+
+        if (rc == NGX_OK) {
+            client->writing = 1;
+            rc = client->written(client);
+            client->writing = 0;
+        }
+    }
+
+    if (rc == NGX_AGAIN) {
+        ngx_add_timer(c->write, client->conf->send_timeout);
+
+    } else if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+
+    } else if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    return ngx_handle_write_event(c->write, 0);
+}
+
+
+static ngx_int_t
+ngx_smtp_client_write_commands(ngx_smtp_client_t *client)
+{
     ssize_t            n;
     ngx_buf_t         *b;
-    ngx_uint_t         body;
     ngx_connection_t  *c;
 
     c = client->connection;
     b = &client->out;
 
-    if (!c->write->ready) {
-        goto wait;
-    }
-
     while (b->pos < b->last) {
+
+        if (!c->write->ready) {
+            return NGX_AGAIN;
+        }
 
         n = c->send(c, b->pos, b->last - b->pos);
 
-        if (n == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        if (n == NGX_AGAIN) {
-            goto wait;
+        if (n == NGX_ERROR || n == NGX_AGAIN) {
+            return n;
         }
 
         b->pos += n;
     }
 
-    body = (client->body != NULL);
+    return NGX_OK;
+}
 
-    if (client->body) {
-        client->body = c->send_chain(c, client->body, 0);
 
-        if (client->body == NGX_CHAIN_ERROR) {
-            client->body = NULL;
-            return NGX_ERROR;
-        }
+static ngx_int_t
+ngx_smtp_client_write_body(ngx_smtp_client_t *client)
+{
+    ngx_connection_t  *c;
 
-        if (client->body) {
-            goto wait;
-        }
+    c = client->connection;
+
+    if (!c->write->ready) {
+        return NGX_AGAIN;
     }
 
-    if (c->write->timer_set) {
-        ngx_del_timer(c->write);
-    }
+    client->body = c->send_chain(c, client->body, 0);
 
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+    if (client->body == NGX_CHAIN_ERROR) {
+        client->body = NULL;
         return NGX_ERROR;
     }
 
-    return body ? client->written(client) : NGX_OK;
-
-wait:
-
-    if (b->pos == b->last && client->body == NULL) {
-        return NGX_OK;
-    }
-
-    ngx_add_timer(c->write, client->conf->send_timeout);
-
-    return ngx_handle_write_event(c->write, 0);
+    return client->body ? NGX_AGAIN : NGX_OK;
 }
 
 

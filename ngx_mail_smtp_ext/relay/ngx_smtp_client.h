@@ -86,6 +86,8 @@ struct ngx_smtp_client_s {
     void                  (*failed)(ngx_smtp_client_t *client);
 
     unsigned                fresh:1;         /* has answered since taken */
+    unsigned                connected:1;     /* somebody listens there */
+    unsigned                writing:1;       /* written() is being called */
 };
 
 
@@ -113,7 +115,8 @@ ngx_int_t ngx_smtp_client_send(ngx_smtp_client_t *client, ngx_msec_t timeout);
 
 /*
  * Sends a piece of the body; written() is called when all of it is the
- * kernel's, maybe before this returns.  No reply is waited for meanwhile.
+ * kernel's, maybe before this returns, and may call this again.  No reply is
+ * waited for meanwhile.
  */
 ngx_int_t ngx_smtp_client_send_body(ngx_smtp_client_t *client,
     ngx_chain_t *body);

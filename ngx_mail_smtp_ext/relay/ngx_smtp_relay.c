@@ -204,6 +204,7 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
     relay->kept = 0;
     relay->mail_failed = 0;
     relay->bye = 0;
+    relay->drop = 0;
 
     ngx_memzero(&relay->failure, sizeof(ngx_smtp_verdict_t));
     ngx_memzero(&relay->last, sizeof(ngx_smtp_verdict_t));
@@ -227,7 +228,8 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
 
     if (relay->client == NULL && relay->parked) {
 
-        c = ngx_smtp_peer_take(relay->upstream, relay->parked);
+        c = ngx_smtp_peer_take(relay->upstream, relay->parked,
+                               s->connection->log);
         relay->parked = 0;
 
         if (c) {
@@ -292,6 +294,11 @@ void
 ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed)
 {
     ngx_int_t  rc;
+
+    if (relay->reading_spool) {
+        /* the buffer is the thread's; its end brings us back here */
+        return;
+    }
 
     if (relay->got) {
         relay->got = 0;
@@ -442,12 +449,15 @@ ngx_smtp_relay_ready(ngx_smtp_client_t *client)
 void
 ngx_smtp_relay_failed(ngx_smtp_client_t *client)
 {
-    ngx_uint_t         stale;
+    ngx_uint_t         stale, connected;
     ngx_smtp_relay_t  *relay;
 
     relay = client->owner;
 
-    stale = relay->kept && !client->fresh;
+    /* a server that is silent is no better on a new connection */
+
+    stale = relay->kept && !client->fresh && !client->connection->timedout;
+    connected = client->connected;
 
     relay->client = NULL;
     ngx_smtp_client_free(client, 0, NULL);
@@ -456,8 +466,6 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
         /* it was only waiting for the client's next command */
         return;
     }
-
-    ngx_smtp_op_cancel(&relay->wait);
 
     if (relay->end_sent) {
         ngx_smtp_verdict_set(&relay->failure, NGX_SMTP_REPLY_REPLY_LOST);
@@ -478,7 +486,9 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
         return;
     }
 
-    ngx_smtp_verdict_set(&relay->last, NGX_SMTP_REPLY_SERVER_BROKEN);
+    if (connected) {
+        ngx_smtp_verdict_set(&relay->last, NGX_SMTP_REPLY_SERVER_BROKEN);
+    }
 
     ngx_smtp_relay_next(relay, 1);
 }
@@ -503,7 +513,7 @@ void
 ngx_smtp_relay_finish(ngx_smtp_relay_t *relay)
 {
     ngx_int_t            rc;
-    ngx_uint_t           failed;
+    ngx_uint_t           failed, keep;
     ngx_smtp_op_t       *op;
     ngx_smtp_tx_t       *tx;
     ngx_smtp_verdict_t  *verdict;
@@ -511,6 +521,9 @@ ngx_smtp_relay_finish(ngx_smtp_relay_t *relay)
     tx = relay->tx;
     op = relay->op;
     relay->op = NULL;
+    relay->reading_spool = 0;
+
+    ngx_smtp_op_cancel(&relay->wait);
 
     verdict = relay->deliver ? &tx->verdict : &tx->rcpt->verdict;
 
@@ -525,8 +538,13 @@ ngx_smtp_relay_finish(ngx_smtp_relay_t *relay)
         ngx_smtp_peer_free(&relay->peer, failed);
     }
 
-    if (relay->client && (relay->bye || relay->deliver)) {
-        ngx_smtp_client_free(relay->client, !relay->bye, NULL);
+    /* after a reply too many nothing it says can be trusted */
+
+    keep = !relay->bye && !relay->drop && relay->client
+           && relay->client->in.pos == relay->client->in.last;
+
+    if (relay->client && (!keep || relay->deliver)) {
+        ngx_smtp_client_free(relay->client, keep, NULL);
         relay->client = NULL;
     }
 
@@ -561,6 +579,7 @@ ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay, ngx_smtp_verdict_t *verdict)
     }
 
     tx->upstream_status = reply->code;
+    tx->upstream_enhanced = reply->enhanced;
     tx->upstream_reply = verdict->text;
 
     return NGX_OK;

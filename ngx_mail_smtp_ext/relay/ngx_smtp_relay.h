@@ -67,6 +67,9 @@ typedef struct {
     unsigned                 last_piece:1;
     unsigned                 end_sent:1;     /* the end mark is the kernel's */
     unsigned                 bye:1;          /* 421, or out of step */
+    unsigned                 drop:1;         /* not fit for another use */
+    unsigned                 answered:1;     /* anything to this envelope */
+    unsigned                 reading_spool:1;  /* a thread, into raw */
 } ngx_smtp_relay_t;
 
 

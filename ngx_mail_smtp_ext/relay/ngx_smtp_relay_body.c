@@ -164,6 +164,7 @@ ngx_smtp_relay_body_next(ngx_smtp_relay_t *relay)
                             relay->offset, &relay->wait);
 
     if (n == NGX_AGAIN) {
+        relay->reading_spool = 1;
         return NGX_OK;
     }
 
@@ -179,6 +180,13 @@ ngx_smtp_relay_body_read(ngx_smtp_op_t *op)
     ngx_smtp_relay_t  *relay;
 
     relay = op->data;
+    relay->reading_spool = 0;
+
+    if (relay->client == NULL) {
+        /* the server has gone meanwhile */
+        ngx_smtp_relay_next(relay, 1);
+        return;
+    }
 
     if (op->rc != NGX_OK || relay->tx->spool->err
         || ngx_smtp_relay_body_stuff(relay, relay->tx->spool->read_size)

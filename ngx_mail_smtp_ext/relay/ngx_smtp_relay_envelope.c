@@ -35,8 +35,7 @@ static ngx_int_t ngx_smtp_relay_reply_rcpt(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_settle(ngx_smtp_relay_t *relay);
-static ngx_int_t ngx_smtp_relay_server_failed(ngx_smtp_relay_t *relay,
-    ngx_uint_t close);
+static ngx_int_t ngx_smtp_relay_server_failed(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_refused(ngx_smtp_relay_t *relay);
 
 
@@ -58,6 +57,8 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
     relay->end_sent = 0;
     relay->last_piece = 0;
     relay->bye = 0;
+    relay->drop = 0;
+    relay->answered = 0;
 
     ngx_memzero(&relay->failure, sizeof(ngx_smtp_verdict_t));
 
@@ -117,6 +118,12 @@ ngx_smtp_relay_send(ngx_smtp_relay_t *relay)
     ngx_smtp_client_t  *client;
 
     client = relay->client;
+
+    if (relay->outstanding == 0 && client->in.pos != client->in.last) {
+        ngx_log_error(NGX_LOG_ERR, client->connection->log, 0,
+                      "upstream sent a reply too many");
+        return NGX_ERROR;
+    }
 
     while (ngx_smtp_relay_may_send(relay)) {
 
@@ -325,12 +332,20 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
 
     relay->bye = (client->reply.code == 421);
 
+    if (relay->bye && relay->kept && !relay->answered) {
+        /* said before it had read any of this: as good as closed */
+        client->fresh = 0;
+        return NGX_ERROR;
+    }
+
+    relay->answered = 1;
+
     if (step == NGX_SMTP_RELAY_FINAL) {
         return ngx_smtp_relay_reply_final(relay);
     }
 
     if (relay->bye) {
-        return ngx_smtp_relay_server_failed(relay, 1);
+        return ngx_smtp_relay_server_failed(relay);
     }
 
     relay->outstanding--;
@@ -433,7 +448,7 @@ ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay)
              * only way that leaves no message behind.
              */
 
-            relay->bye = 1;
+            relay->drop = 1;
         }
 
         return NGX_OK;
@@ -460,7 +475,7 @@ static ngx_int_t
 ngx_smtp_relay_settle(ngx_smtp_relay_t *relay)
 {
     if (relay->mail_failed && relay->failure.code / 100 == 4) {
-        return ngx_smtp_relay_server_failed(relay, relay->bye);
+        return ngx_smtp_relay_server_failed(relay);
     }
 
     if (relay->deliver && !relay->mail_failed && !relay->nrefused) {
@@ -488,20 +503,24 @@ ngx_smtp_relay_settle(ngx_smtp_relay_t *relay)
  */
 
 static ngx_int_t
-ngx_smtp_relay_server_failed(ngx_smtp_relay_t *relay, ngx_uint_t close)
+ngx_smtp_relay_server_failed(ngx_smtp_relay_t *relay)
 {
-    if (ngx_smtp_relay_verdict(relay, &relay->last) != NGX_OK) {
+    if (relay->mail_failed) {
+        relay->last = relay->failure;
+
+    } else if (ngx_smtp_relay_verdict(relay, &relay->last) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (relay->mail_failed && relay->failure.code) {
-        relay->last = relay->failure;
-    }
-
-    ngx_smtp_client_free(relay->client, !close, NULL);
+    ngx_smtp_client_free(relay->client, !relay->bye && !relay->drop, NULL);
     relay->client = NULL;
 
-    ngx_smtp_relay_next(relay, 1);
+    /*
+     * What it says of a sender does not count against it: anybody could take
+     * a group of servers out of use.
+     */
+
+    ngx_smtp_relay_next(relay, relay->bye);
 
     return NGX_DONE;
 }
@@ -544,6 +563,15 @@ ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay)
     ngx_smtp_verdict_t   verdict;
 
     tx = relay->tx;
+
+    if (relay->client->reply.code / 100 == 3) {
+        /* it has gone out of step */
+        return NGX_ERROR;
+    }
+
+    if (relay->bye && !relay->end_sent) {
+        return ngx_smtp_relay_server_failed(relay);
+    }
 
     if (ngx_smtp_relay_verdict(relay, &verdict) != NGX_OK) {
         return NGX_ERROR;

@@ -93,6 +93,11 @@ ngx_smtp_accept_done(ngx_smtp_session_t *s, ngx_int_t rc)
 static void
 ngx_smtp_accept_greet(ngx_smtp_session_t *s, ngx_int_t rc)
 {
+    if (rc == NGX_DONE) {
+        /* told something else already */
+        return;
+    }
+
     if (rc == NGX_ERROR) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
         return;

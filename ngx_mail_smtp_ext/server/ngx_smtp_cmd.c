@@ -45,6 +45,8 @@ ngx_smtp_command_input(ngx_smtp_session_t *s)
         ngx_del_timer(s->connection->read);
     }
 
+    s->connection->log->action = "executing command";
+
     s->commands++;
 
     switch (rc) {

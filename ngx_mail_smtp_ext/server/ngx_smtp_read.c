@@ -28,6 +28,12 @@
 #define NGX_SMTP_READ_OUT_MAX   16384
 
 /*
+ * Once a message is longer than this, its data is read in pieces of as much:
+ * calls are what reading costs.
+ */
+#define NGX_SMTP_READ_BULK      65536
+
+/*
  * While an operation is under way its own timers bound it.  This one keeps a
  * worker that shuts down from leaving while a thread is at work, which has no
  * timer.
@@ -39,6 +45,7 @@ static void ngx_smtp_read_wait(ngx_smtp_session_t *s);
 static void ngx_smtp_read_wait_write(ngx_smtp_session_t *s);
 static ngx_int_t ngx_smtp_read_more(ngx_smtp_session_t *s);
 static ngx_buf_t *ngx_smtp_read_buffer(ngx_smtp_session_t *s);
+static ngx_buf_t *ngx_smtp_read_alloc(ngx_smtp_session_t *s, size_t size);
 static void ngx_smtp_read_timedout(ngx_smtp_session_t *s);
 
 
@@ -346,27 +353,20 @@ ngx_smtp_read_buffer(ngx_smtp_session_t *s)
     b = s->in;
 
     if (b == NULL) {
-        b = ngx_alloc(sizeof(ngx_buf_t) + s->service->buffer_size,
-                      s->connection->log);
-        if (b == NULL) {
-            return NULL;
-        }
-
-        ngx_memzero(b, sizeof(ngx_buf_t));
-
-        b->start = (u_char *) b + sizeof(ngx_buf_t);
-        b->end = b->start + s->service->buffer_size;
-        b->pos = b->start;
-        b->last = b->start;
-
-        s->in = b;
-
-        return b;
+        return ngx_smtp_read_alloc(s, s->service->buffer_size);
     }
 
     left = b->last - b->pos;
 
     if (left == 0) {
+
+        if (b->end - b->start < NGX_SMTP_READ_BULK
+            && s->input == ngx_smtp_data_input
+            && s->tx->bytes >= NGX_SMTP_READ_BULK)
+        {
+            return ngx_smtp_read_alloc(s, NGX_SMTP_READ_BULK);
+        }
+
         b->pos = b->start;
         b->last = b->start;
 
@@ -385,6 +385,35 @@ ngx_smtp_read_buffer(ngx_smtp_session_t *s)
         b->pos = b->start;
         b->last = b->start + left;
     }
+
+    return b;
+}
+
+
+/* a new one, in place of one that is empty */
+
+static ngx_buf_t *
+ngx_smtp_read_alloc(ngx_smtp_session_t *s, size_t size)
+{
+    ngx_buf_t  *b;
+
+    b = ngx_alloc(sizeof(ngx_buf_t) + size, s->connection->log);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(b, sizeof(ngx_buf_t));
+
+    b->start = (u_char *) b + sizeof(ngx_buf_t);
+    b->end = b->start + size;
+    b->pos = b->start;
+    b->last = b->start;
+
+    if (s->in) {
+        ngx_free(s->in);
+    }
+
+    s->in = b;
 
     return b;
 }

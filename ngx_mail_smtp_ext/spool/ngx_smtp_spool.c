@@ -20,12 +20,17 @@
 /* a message of a few lines; most are below */
 #define NGX_SMTP_SPOOL_FIRST_BUFFER  4096
 
+/* doubling from 4k, more buffers than this hold gigabytes */
+#define NGX_SMTP_SPOOL_IOVS          16
+
 /* tries at a name nobody has, where the file system has no O_TMPFILE */
 #define NGX_SMTP_SPOOL_NAME_TRIES    16
 
 
 static ngx_buf_t *ngx_smtp_spool_buffer(ngx_smtp_spool_t *spool);
 static void ngx_smtp_spool_write_work(void *data, ngx_log_t *log);
+static ngx_int_t ngx_smtp_spool_write(ngx_smtp_spool_t *spool,
+    ngx_log_t *log);
 static ngx_int_t ngx_smtp_spool_open(ngx_smtp_spool_t *spool, ngx_log_t *log);
 static ngx_fd_t ngx_smtp_spool_open_named(ngx_smtp_spool_t *spool,
     ngx_log_t *log);
@@ -169,8 +174,6 @@ ngx_smtp_spool_write_work(void *data, ngx_log_t *log)
 {
     ngx_smtp_spool_t  *spool = data;
 
-    u_char       *p;
-    ssize_t       n;
     ngx_chain_t  *cl;
 
     spool->err = 0;
@@ -181,28 +184,8 @@ ngx_smtp_spool_write_work(void *data, ngx_log_t *log)
         return;
     }
 
-    for (cl = spool->bufs; cl; cl = cl->next) {
-
-        for (p = cl->buf->pos; p < cl->buf->last; p += n) {
-
-            n = pwrite(spool->file.fd, p, cl->buf->last - p,
-                       spool->file_size);
-
-            if (n == -1 && ngx_errno == NGX_EINTR) {
-                n = 0;
-                continue;
-            }
-
-            if (n <= 0) {
-                spool->err = (n == 0) ? NGX_ENOSPC : ngx_errno;
-                ngx_log_error(NGX_LOG_CRIT, log, spool->err,
-                              "pwrite() to a temporary file in \"%V\" failed",
-                              spool->temp_path);
-                return;
-            }
-
-            spool->file_size += n;
-        }
+    if (ngx_smtp_spool_write(spool, log) != NGX_OK) {
+        return;
     }
 
     for (cl = spool->bufs; cl; cl = cl->next) {
@@ -213,6 +196,58 @@ ngx_smtp_spool_write_work(void *data, ngx_log_t *log)
     spool->last = &spool->bufs;
     spool->memory = 0;
     spool->full = 0;
+}
+
+
+/* all of the memory, with as few calls as it takes; pos moves along */
+
+static ngx_int_t
+ngx_smtp_spool_write(ngx_smtp_spool_t *spool, ngx_log_t *log)
+{
+    int            n;
+    size_t         part;
+    ssize_t        written;
+    ngx_chain_t   *cl, *in;
+    struct iovec   iov[NGX_SMTP_SPOOL_IOVS];
+
+    for (in = spool->bufs; in; /* void */ ) {
+
+        n = 0;
+
+        for (cl = in; cl && n < NGX_SMTP_SPOOL_IOVS; cl = cl->next) {
+            iov[n].iov_base = cl->buf->pos;
+            iov[n].iov_len = cl->buf->last - cl->buf->pos;
+            n++;
+        }
+
+        do {
+            written = pwritev(spool->file.fd, iov, n, spool->file_size);
+        } while (written == -1 && ngx_errno == NGX_EINTR);
+
+        if (written <= 0) {
+            spool->err = (written == 0) ? NGX_ENOSPC : ngx_errno;
+            ngx_log_error(NGX_LOG_CRIT, log, spool->err,
+                          "pwritev() to a temporary file in \"%V\" failed",
+                          spool->temp_path);
+            return NGX_ERROR;
+        }
+
+        spool->file_size += written;
+
+        for ( /* void */ ; in; in = in->next) {
+            part = in->buf->last - in->buf->pos;
+
+            if ((size_t) written < part) {
+                in->buf->pos += written;
+                break;
+            }
+
+            written -= part;
+            in->buf->pos = in->buf->last;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -26,7 +26,7 @@ events { }
 
 mail {
     server_name            mx.example.com;
-    smtp_max_errors             100;
+    smtp_max_errors        100;
     smtp_auth_require_tls  off;
 
     smtp_upstream api {

@@ -28,8 +28,8 @@ $t->write_conf(<<'EOF')->run();
 events { }
 
 mail {
-    server_name  mx.example.com;
-    smtp_max_errors   100;
+    server_name      mx.example.com;
+    smtp_max_errors  100;
 
     smtp_auth_http          http://127.0.0.1:%%PORT_http%%/auth?a=b;
     smtp_auth_http_header   X-Auth-Key "a shared secret";

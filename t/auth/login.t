@@ -27,7 +27,7 @@ mail {
     server {
         listen                 127.0.0.1:%%PORT_smtp%%;
         protocol               smtp_ext;
-        smtp_max_errors             100;
+        smtp_max_errors        100;
         smtp_auth_http         http://127.0.0.1:%%PORT_http%%/auth;
         smtp_auth_methods      login;
         smtp_auth_require_tls  off;

@@ -26,7 +26,7 @@ events { }
 mail {
     server_name          mx.example.com;
     smtp_auth_http       http://127.0.0.1:%%PORT_http%%/auth;
-    smtp_max_errors           100;
+    smtp_max_errors      100;
 
     ssl_certificate      %%TESTDIR%%/localhost.crt;
     ssl_certificate_key  %%TESTDIR%%/localhost.key;
@@ -243,9 +243,9 @@ $http->set(on => {}, auth => { 'user@example.com' => $secret });
 
 $c = connected();
 
-$c->dialogue('a long response is read',
+$c->dialogue('the longest response is read',
     [ 'AUTH PLAIN', '334 ' ],
-    [ 'A' x 4000, $bad ],
+    [ 'A' x 12288, $bad ],
     [ 'NOOP', '250 2.0.0 OK' ],
 );
 $c->dialogue('one that is too long',

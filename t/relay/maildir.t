@@ -12,7 +12,7 @@ use strict;
 use Test::More;
 use Test::Nginx::SmtpExt;
 
-my $t = Test::Nginx::SmtpExt->new(workers => 2)->plan(37);
+my $t = Test::Nginx::SmtpExt->new(workers => 2)->plan(41);
 my $dir = $t->testdir();
 
 $t->write_conf(<<'EOC')->run();
@@ -207,6 +207,34 @@ $c->close();
 $t->wait_log(qr/^aborted/m, 'access.log');
 
 is scalar(() = glob "$dir/a/new/*"), $before, 'no end, no file';
+
+# clients that go away while their message is written: whatever had come of it,
+# there is a whole file or none
+
+my $lines = () = $t->access_log() =~ /\n/g;
+my $half = "Subject: gone\r\n\r\n" . ('g' x 70 . "\r\n") x 3000;
+
+for (1 .. 20) {
+    my $c = session('memory');
+
+    $c->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<gone@b.example>',
+                 'DATA');
+    $c->read_replies(3);
+    $c->body($half);
+    $c->reset();
+}
+
+is scalar($t->access_lines($lines + 20)), $lines + 20, 'clients gone';
+
+$c = session('memory');
+like $c->send_message(to => 'x@b.example'), qr/^250 /, 'others are served';
+
+is_deeply [ grep { /^Subject: gone/m
+                   && !/^Subject: gone\n\n(?:g{70}\n){3000}\z/m } fresh('b') ],
+          [], 'no part of a message';
+
+$t->stop();
+is_deeply [ glob "$dir/b/tmp/*" ], [], 'nothing left in tmp';
 
 # the spool leaves nothing behind
 

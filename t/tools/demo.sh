@@ -77,10 +77,12 @@ free_port() {
 }
 
 modules() {
-    local path
+    local flags path
 
-    if nginx -V 2>&1 | grep -q -e '--with-mail=dynamic'; then
-        path=$(nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+    flags=$(nginx -V 2>&1)
+
+    if [[ $flags == *--with-mail=dynamic* ]]; then
+        path=$(sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p' <<< "$flags")
         printf 'load_module  %s/ngx_mail_module.so;\\n' "$path"
     fi
 

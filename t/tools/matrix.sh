@@ -1,7 +1,8 @@
 #!/bin/bash
 #
 # The suite on every nginx that we support, each built from source with our
-# modules linked in (or the newest as packaged).  The arguments are files and folders of tests.
+# modules linked in (or the newest as packaged).  The arguments are files and
+# folders of tests.
 #
 # MATRIX          the versions                        "1.22.1 1.26 newest"
 # MATRIX_TIME     seconds for the suite on one nginx  3600

@@ -48,7 +48,7 @@ my %may = (
 # nginx changes: one place to mend
 
 my $may_mail = qr{ _module\.c$ | ^core/ngx_smtp_session\.c$
-                   | ^server/ngx_smtp_accept\.c$ }x;
+                   | ^server/ngx_smtp_accept\.[ch]$ }x;
 
 my @banned = qw/ strcpy strncpy strcat strncat sprintf vsprintf printf fprintf
                  malloc calloc realloc free strdup alloca sleep usleep nanosleep

@@ -29,9 +29,10 @@ packaged)
     binary=$(command -v nginx)
     modules=$root/build/packaged/ngx_mail_smtp_ext_module.so
 
-    if "$binary" -V 2>&1 | grep -q -e '--with-mail=dynamic'; then
-        dir=$("$binary" -V 2>&1 \
-              | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+    flags=$("$binary" -V 2>&1)
+
+    if [[ $flags == *--with-mail=dynamic* ]]; then
+        dir=$(sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p' <<< "$flags")
         modules="$dir/ngx_mail_module.so $modules"
     fi
     ;;
@@ -55,10 +56,12 @@ sid | forky | trixie | bookworm)
 
 esac
 
-if nm -D "$binary" 2> /dev/null | grep -q __asan_init; then
+if grep -q __asan_init <<< "$(nm -D "$binary" 2> /dev/null)"; then
     limit=600
     export TEST_NGINX_SLOW=${TEST_NGINX_SLOW:-4}
     export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
+    export LSAN_OPTIONS=suppressions=$root/t/tools/lsan.supp
+    LSAN_OPTIONS=$LSAN_OPTIONS:print_suppressions=0
     export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 fi
 

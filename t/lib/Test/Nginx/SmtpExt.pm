@@ -797,7 +797,9 @@ sub _exits {
     $started{$1} = 1
         while $log =~ /start (?:worker|cache manager) process (\d+)/g;
 
-    while ($log =~ /\] \d+#\d+: \w[\w ]* process (\d+) exited (?:with|on) (?:fatal )?(.*)/g) {
+    my $exit = qr/\] \d+#\d+: \w[\w ]* process (\d+) exited (?:with|on)/;
+
+    while ($log =~ /$exit (?:fatal )?(.*)/g) {
         $ended{$1} = 1;
         push @wrong, "process $1: $2\n" unless $2 eq 'code 0'
                                                || $self->{killed}{$1};

@@ -229,7 +229,8 @@ sub _fill {
     $self->{state} = '';
 
     while (1) {
-        my $n = $self->{socket}->sysread($self->{in}, 65536, length $self->{in});
+        my $n = $self->{socket}->sysread($self->{in}, 65536,
+                                         length $self->{in});
 
         return 1 if $n;
 

@@ -1,0 +1,290 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_mail_smtp_ext authors
+
+# Makes docs/replies.md out of core/ngx_smtp_reply_table.h.  When a reply is
+# given is below, behind __DATA__: a line for each reply, and none for others.
+# A reply that no source uses is left out of the document.
+#
+#     replies.pl [root]            writes docs/replies.md
+#     replies.pl --check [root]    fails if that would change it
+#     replies.pl --unused [root]   names replies that no source uses
+
+use warnings;
+use strict;
+
+use File::Find;
+
+my $mode = @ARGV && $ARGV[0] =~ /^--/ ? shift : '';
+my $root = shift || '.';
+
+my $table = "$root/ngx_mail_smtp_ext/core/ngx_smtp_reply_table.h";
+my $path = "$root/docs/replies.md";
+
+my @rows = rows(slurp($table));
+my %when = when();
+my %used = used();
+
+my %known = map { $_->{id} => 1 } grep { $_->{id} } @rows;
+my @faults;
+
+push @faults, map { "$_: not in the table of replies" }
+              grep { !$known{$_} } sort keys %when;
+push @faults, map { "$_: when is it given? (behind __DATA__)" }
+              grep { !$when{$_} && $used{$_} } sort keys %known;
+
+die map { "replies.pl: $_\n" } @faults if @faults;
+
+if ($mode eq '--unused') {
+    print map { "$_\n" } grep { !$used{$_} } sort keys %known;
+    exit 0;
+}
+
+my $text = document();
+
+if ($mode eq '--check') {
+    exit 0 if -f $path && slurp($path) eq $text;
+
+    print "docs/replies.md is not what t/tools/replies.pl makes of the table\n";
+    exit 1;
+}
+
+die "replies.pl: unknown option $mode\n" if $mode;
+
+open my $fh, '>:raw', $path or die "$path: $!\n";
+print $fh $text;
+close $fh or die "$path: $!\n";
+
+
+sub slurp {
+    my ($name) = @_;
+
+    open my $fh, '<:raw', $name or die "$name: $!\n";
+    local $/;
+
+    return scalar(<$fh>) // '';
+}
+
+
+# the rows of the table and, between them, the comments that part them
+
+sub rows {
+    my ($source) = @_;
+    my @rows;
+
+    my ($body) = $source =~ /#define\s+NGX_SMTP_REPLY_TABLE\(X\)(.*)/s
+        or die "$table: no table\n";
+
+    $body =~ s/\\\n/\n/g;
+
+    my $string = qr/"(?:[^"\\]|\\.)*"/;
+
+    while ($body =~ /\G\s*(?:
+                         \/\*\s*(.*?)\s*\*\/
+                         | X\(\s*(\w+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)
+                           \s*,\s*(\d+)\s*,\s*([\w|\s]+?)\s*,
+                           \s*((?:$string\s*)+)\)
+                     )/gcsx)
+    {
+        if (defined $1) {
+            push @rows, { title => $1 };
+            next;
+        }
+
+        my ($id, $code, @enhanced, $flags, $text);
+
+        ($id, $code, @enhanced[0 .. 2], $flags, $text)
+            = ($2, $3, $4, $5, $6, $7, $8);
+
+        $text = join '', map { s/^"|"$//gr } $text =~ /$string/g;
+        $text =~ s/\\(.)/$1/g;
+
+        push @rows, { id => $id, code => $code, text => $text,
+                      enhanced => join('.', @enhanced),
+                      flags => { map { $_ => 1 } $flags =~ /[A-Z]+/g } };
+    }
+
+    $body =~ /\G\s*/gc;
+
+    die "$table: this is not a row: " . substr($body, pos $body, 40) . "\n"
+        if pos $body < length $body;
+
+    return @rows;
+}
+
+
+sub when {
+    my %when;
+
+    while (<DATA>) {
+        chomp;
+        next if /^(?:#|$)/;
+
+        my ($id, $argument, $text) = split /\s*\|\s*/, $_, 3;
+
+        die "replies.pl: line $. behind __DATA__\n" unless defined $text;
+        die "replies.pl: $id comes twice\n" if $when{$id};
+
+        $when{$id} = { argument => $argument, text => $text };
+    }
+
+    return %when;
+}
+
+
+sub used {
+    my %used;
+
+    find({ no_chdir => 1, wanted => sub {
+        return unless /\.c$/;
+
+        $used{$_} = 1 for slurp($_) =~ /\bNGX_SMTP_REPLY_([A-Z0-9_]+)\b/g;
+    } }, "$root/ngx_mail_smtp_ext");
+
+    return %used;
+}
+
+
+sub document {
+    my $text = <<'EOF_HEAD';
+# Replies
+
+Every reply of the server's own. This page is made by `t/tools/replies.pl` from
+the table that the server takes them from.
+
+* A word in braces stands for what is put in its place.
+* The codes with two dots are enhanced status codes (RFC 3463). There are none in
+  the greeting, in the replies to EHLO and HELO, and in 334 and 354 (RFC 2034,
+  section 4).
+* *error*: it counts against
+  [smtp_max_errors](reference/server.md#smtp_max_errors). So does every 5xx reply
+  to RCPT and to the end of a message, whoever gave it.
+* *closed*: the connection is closed after it.
+
+Two kinds of replies are not in these tables. Those of a next hop to MAIL, RCPT,
+DATA and to a refused message are handed on, as
+[reference/relay.md](reference/relay.md#what-the-client-is-told) says. Those of an
+authentication service take the place of 535, see
+[backends/auth.md](backends/auth.md#the-user-may-not).
+EOF_HEAD
+
+    my $group = '';
+
+    for my $row (@rows) {
+        if (!$row->{id}) {
+            $group = ucfirst $row->{title};
+            next;
+        }
+
+        next unless $used{$row->{id}};
+
+        if ($group) {
+            $text .= "\n## $group\n\n"
+                     . "| code | | text | when | then |\n"
+                     . "| --- | --- | --- | --- | --- |\n";
+            $group = '';
+        }
+
+        $text .= line($row);
+    }
+
+    return $text;
+}
+
+
+sub line {
+    my ($row) = @_;
+
+    my $when = $when{$row->{id}};
+    my $flags = $row->{flags};
+    my $text = $row->{text};
+
+    my $takes = $text =~ /%/;
+    my $has = $when->{argument} ne '';
+
+    die "replies.pl: $row->{id}: what stands for %?\n" if $takes && !$has;
+    die "replies.pl: $row->{id}: its text has no %\n" if $has && !$takes;
+
+    $text =~ s/%/{$when->{argument}}/;
+    $text =~ s/\|/\\|/g;
+
+    my @then = (($flags->{FAULT} ? 'error' : ()),
+                ($flags->{CLOSE} ? 'closed' : ()));
+
+    return sprintf "| %s | %s | `%s` | %s | %s |\n", $row->{code},
+                   ($flags->{BARE} ? '' : $row->{enhanced}), $text,
+                   $when->{text}, join(', ', @then);
+}
+
+
+# id | what stands for "%" | when
+
+__DATA__
+
+GREETING | server_name | a client has connected
+HELO | server_name | HELO
+OK | | RSET, NOOP; a message was taken and there is no memory for its id
+BYE | | QUIT
+HELP | commands | HELP, with whatever argument
+CANNOT_VRFY | | VRFY (RFC 5321, 7.3: who exists is not told)
+STARTTLS | | STARTTLS; the handshake follows
+SENDER_OK | | MAIL
+RECIPIENT_OK | | RCPT, where the next hop has not been asked (a Maildir, `smtp_pass_mode buffered`)
+START_INPUT | | DATA
+ACCEPTED | id | the message has been taken by its destination
+CHALLENGE | challenge | AUTH wants a response; the challenge is in base64
+AUTHENTICATED | | AUTH succeeded
+
+UNKNOWN_COMMAND | | no such command
+NOT_IMPLEMENTED | | EXPN; STARTTLS without a certificate or with `starttls off`; AUTH where it is not configured
+LINE_TOO_LONG | | a command is longer than `smtp_max_line_size`
+BARE_CR | | a carriage return inside a command
+BARE_LF | | a command that ends in a line feed alone, without `smtp_bare_newline normalise`
+BAD_ARGUMENT | syntax | the command has a wrong, a missing or a needless argument
+BAD_SENDER | | the address of MAIL is none
+BAD_RECIPIENT | | the address of RCPT is none
+BAD_PARAMETER | name | the parameter of MAIL or RCPT is malformed, or comes twice
+UNKNOWN_PARAMETER | name | the parameter belongs to no extension that is offered, or came after HELO
+
+NEED_HELO | | MAIL, RCPT, DATA, AUTH before EHLO or HELO
+NEED_EHLO | | AUTH after HELO
+NEED_MAIL | | RCPT, DATA without MAIL
+NEED_RCPT | | DATA without RCPT
+NESTED_MAIL | | MAIL after MAIL
+IN_TRANSACTION | | STARTTLS, AUTH after MAIL
+BAD_PIPELINING | | something was sent behind DATA, STARTTLS, AUTH or a response of AUTH before the reply to it
+NO_VALID_RCPT | | DATA after all recipients have been refused
+
+NEED_TLS | | with `starttls only`: anything but EHLO, NOOP, QUIT and STARTTLS before TLS
+TLS_ACTIVE | | STARTTLS under TLS
+
+AUTH_NEEDS_TLS | | the mechanism shows the password, and there is no TLS
+AUTH_UNKNOWN | | no such mechanism, or not in `smtp_auth_methods`
+AUTH_BAD_RESPONSE | | not base64, or not what the mechanism wants
+AUTH_TOO_LONG | | a response is longer than 12288 octets
+AUTH_CANCELLED | | the client sent `*`
+AUTH_FAILED | | the service said no
+AUTH_UNAVAILABLE | | no answer was to be had from the service
+AUTH_DONE | | AUTH after a successful AUTH
+
+RELAY_DENIED | | no rule says where the recipient goes
+TOO_MANY_RCPT | | RCPT after `smtp_max_recipients` accepted, or as many refused ones
+OTHER_DESTINATION | | the recipient goes elsewhere than those before
+TOO_BIG | | the declared or the real size is over `smtp_max_message_size`, or over the limit of the next hop
+BARE_IN_DATA | | the message has a bare CR or LF, without `smtp_bare_newline normalise`
+LOOP | | the message has more `Received` fields than `smtp_max_received`
+NO_STORAGE | | a file could not be written: disk full, quota, too large
+LOCAL_ERROR | | something went wrong here; the error log has it
+
+NO_SERVER | | no server could be connected to, or none has an address
+SERVER_BROKEN | | the last server that could be connected to closed the connection, did not answer in time, or broke the protocol
+REPLY_LOST | | no reply came to the end of the message: the server may have taken it or not (RFC 1047)
+SERVER_LACKS_8BIT | | the message is declared as 8BITMIME and has 8-bit content, the next hop has no 8BITMIME
+SERVER_CHANGED | | a recipient that was accepted at RCPT is refused now that the message is complete; nobody got it
+PARTLY_REFUSED | address | with `smtp_pass_mode buffered`, the next hop refused some of the recipients for good; nobody got it
+
+TIMEOUT | | nothing came for `smtp_command_timeout` or `smtp_data_timeout`
+SHUTDOWN | | the worker process stops, and the session is between messages
+BUSY | | nginx needs the connection for another client (`worker_connections`), and the session is between messages
+TOO_MANY_ERRORS | | behind the reply that made `smtp_max_errors` full; AUTH failed `smtp_auth_max_attempts` times
+INTERNAL | | there is no memory
