@@ -44,6 +44,7 @@ const ngx_smtp_esmtp_t  ngx_smtp_esmtp_auth = {
     NULL,
     NULL,
     NULL,
+    NULL,                        /* emit_rcpt */
     NULL
 };
 

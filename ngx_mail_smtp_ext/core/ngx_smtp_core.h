@@ -38,6 +38,7 @@ typedef struct ngx_smtp_dest_type_s  ngx_smtp_dest_type_t;
 #include <ngx_smtp_line.h>
 #include <ngx_smtp_answer.h>
 #include <ngx_smtp_dot.h>
+#include <ngx_smtp_chunk.h>
 #include <ngx_smtp_header.h>
 
 #include <ngx_smtp_spool.h>

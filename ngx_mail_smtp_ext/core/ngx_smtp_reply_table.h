@@ -31,6 +31,7 @@
     X(RECIPIENT_OK,     250, 2, 1, 5, 0, "Recipient OK")                     \
     X(START_INPUT,      354, 0, 0, 0, BARE,                                  \
       "End data with <CR><LF>.<CR><LF>")                                     \
+    X(CHUNK_OK,         250, 2, 0, 0, 0, "% octets received")                \
     X(ACCEPTED,         250, 2, 0, 0, 0, "OK id=%")                          \
     X(CHALLENGE,        334, 0, 0, 0, BARE, "%")                             \
     X(AUTHENTICATED,    235, 2, 7, 0, 0, "Authentication succeeded")         \
@@ -49,6 +50,9 @@
     X(BAD_PARAMETER,    501, 5, 5, 4, FAULT, "Bad parameter: %")             \
     X(UNKNOWN_PARAMETER, 555, 5, 5, 4, FAULT, "Unsupported parameter: %")    \
                                                                              \
+    X(BAD_CHUNK,        501, 5, 5, 4, FAULT|CLOSE,                           \
+      "Syntax: BDAT size [LAST], closing connection")                        \
+                                                                             \
     /* order */                                                              \
                                                                              \
     X(NEED_HELO,        503, 5, 5, 1, FAULT, "Send EHLO or HELO first")      \
@@ -56,6 +60,8 @@
     X(NEED_MAIL,        503, 5, 5, 1, FAULT, "Need MAIL first")              \
     X(NEED_RCPT,        503, 5, 5, 1, FAULT, "Need RCPT first")              \
     X(NESTED_MAIL,      503, 5, 5, 1, FAULT, "Transaction already open")     \
+    X(CHUNKS_BEGUN,     503, 5, 5, 1, FAULT,                                 \
+      "Only BDAT or RSET may follow BDAT")                                   \
     X(IN_TRANSACTION,   503, 5, 5, 1, FAULT,                                 \
       "Not permitted during a mail transaction")                             \
     X(BAD_PIPELINING,   503, 5, 5, 1, FAULT|CLOSE,                           \

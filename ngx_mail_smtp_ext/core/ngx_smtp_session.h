@@ -86,6 +86,8 @@ struct ngx_smtp_session_s {
     ngx_uint_t                errors;
     ngx_uint_t                auth_attempts;
     ngx_uint_t                transactions;
+    off_t                     chunk_left;    /* octets of BDAT's chunk */
+    ngx_uint_t                chunk_refused; /* reply to it, 0: in order */
     size_t                    drop;          /* what a lingering close reads */
 
     ngx_uint_t                phase_row;     /* of the phase under way */
@@ -102,6 +104,7 @@ struct ngx_smtp_session_s {
     unsigned                  closing:1;     /* after what is in out */
     unsigned                  closed:1;
     unsigned                  running:1;     /* inside the input loop */
+    unsigned                  chunk_last:1;
     unsigned                  refused:1;     /* a negative reply was sent */
 };
 

@@ -81,6 +81,7 @@ struct ngx_smtp_tx_s {
 
     unsigned                 body_8bit:1;    /* BODY=8BITMIME */
     unsigned                 content_8bit:1; /* looked at if body_8bit */
+    unsigned                 chunked:1;      /* BDAT has begun */
     unsigned                 failed:1;       /* verdict stands, drop the data */
 };
 

@@ -220,6 +220,22 @@ ngx_smtp_esmtp_emit_mail(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx, u_char *p,
 }
 
 
+u_char *
+ngx_smtp_esmtp_emit_rcpt(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
+    ngx_smtp_rcpt_t *rcpt, u_char *p, u_char *end)
+{
+    const ngx_smtp_esmtp_t *const  *ext;
+
+    for (ext = ngx_smtp_esmtp_table; *ext; ext++) {
+        if ((caps->extensions & (*ext)->bit) && (*ext)->emit_rcpt) {
+            p = (*ext)->emit_rcpt(caps, tx, rcpt, p, end);
+        }
+    }
+
+    return p;
+}
+
+
 ngx_int_t
 ngx_smtp_esmtp_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     ngx_smtp_verdict_t *verdict)

@@ -24,6 +24,7 @@
 #define NGX_SMTP_EXT_ENHANCED    0x0008
 #define NGX_SMTP_EXT_STARTTLS    0x0010
 #define NGX_SMTP_EXT_AUTH        0x0020
+#define NGX_SMTP_EXT_CHUNKING    0x0040
 
 
 /* what a next hop said in its reply to EHLO */
@@ -36,8 +37,8 @@ typedef struct {
 typedef struct {
     char        *name;           /* upper case */
 
-    /* value.data is NULL without "="; NGX_OK, or NGX_ERROR: 501 is due;
-       NGX_DONE: a reply has been made */
+    /* value.data is NULL without "="; of RCPT's, tx->rcpt is meant; NGX_OK,
+       or NGX_ERROR: 501 is due; NGX_DONE: a reply has been made */
     ngx_int_t  (*parse)(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
                         ngx_str_t *value);
 } ngx_smtp_esmtp_param_t;
@@ -69,6 +70,12 @@ typedef struct {
                                               ngx_smtp_tx_t *tx, u_char *p,
                                               u_char *end);
 
+    /* the same for RCPT of rcpt */
+    u_char                      *(*emit_rcpt)(ngx_smtp_caps_t *caps,
+                                              ngx_smtp_tx_t *tx,
+                                              ngx_smtp_rcpt_t *rcpt,
+                                              u_char *p, u_char *end);
+
     /* may this message go there?  NGX_OK, or NGX_DECLINED with the verdict
        set; asked whether the next hop has the extension or not */
     ngx_int_t                    (*check)(ngx_smtp_caps_t *caps,
@@ -83,6 +90,7 @@ extern const ngx_smtp_esmtp_t *const  ngx_smtp_esmtp_table[];
 
 /* the longest list of parameters that emit_mail() of all can write */
 #define NGX_SMTP_ESMTP_MAIL_MAX  1024
+#define NGX_SMTP_ESMTP_RCPT_MAX  1024
 
 
 /* replies to EHLO with what is offered now */
@@ -99,6 +107,8 @@ ngx_int_t ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 void ngx_smtp_esmtp_answer(ngx_smtp_caps_t *caps, ngx_str_t *line);
 u_char *ngx_smtp_esmtp_emit_mail(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     u_char *p, u_char *end);
+u_char *ngx_smtp_esmtp_emit_rcpt(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
+    ngx_smtp_rcpt_t *rcpt, u_char *p, u_char *end);
 ngx_int_t ngx_smtp_esmtp_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     ngx_smtp_verdict_t *verdict);
 

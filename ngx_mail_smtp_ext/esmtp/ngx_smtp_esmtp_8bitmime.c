@@ -40,6 +40,7 @@ const ngx_smtp_esmtp_t  ngx_smtp_esmtp_8bitmime = {
 
     NULL,                        /* answer */
     ngx_smtp_esmtp_8bitmime_emit,
+    NULL,                        /* emit_rcpt */
     ngx_smtp_esmtp_8bitmime_check
 };
 

@@ -26,5 +26,6 @@ const ngx_smtp_esmtp_t  ngx_smtp_esmtp_enhanced = {
 
     NULL,                        /* answer */
     NULL,                        /* emit_mail */
+    NULL,                        /* emit_rcpt */
     NULL                         /* check */
 };

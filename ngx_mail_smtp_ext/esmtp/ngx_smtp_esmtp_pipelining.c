@@ -27,5 +27,6 @@ const ngx_smtp_esmtp_t  ngx_smtp_esmtp_pipelining = {
 
     NULL,                        /* answer */
     NULL,                        /* emit_mail */
+    NULL,                        /* emit_rcpt */
     NULL                         /* check */
 };

@@ -48,6 +48,7 @@ const ngx_smtp_esmtp_t  ngx_smtp_esmtp_size = {
 
     ngx_smtp_esmtp_size_answer,
     ngx_smtp_esmtp_size_emit,
+    NULL,                        /* emit_rcpt */
     ngx_smtp_esmtp_size_check
 };
 

@@ -29,6 +29,7 @@ const ngx_smtp_esmtp_t  ngx_smtp_esmtp_starttls = {
 
     NULL,                        /* answer */
     NULL,                        /* emit_mail */
+    NULL,                        /* emit_rcpt */
     NULL                         /* check */
 };
 

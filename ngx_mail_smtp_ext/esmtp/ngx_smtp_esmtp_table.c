@@ -13,6 +13,7 @@
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_pipelining;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_size;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_8bitmime;
+extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_chunking;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_starttls;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_auth;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_enhanced;
@@ -24,6 +25,7 @@ const ngx_smtp_esmtp_t *const  ngx_smtp_esmtp_table[] = {
     &ngx_smtp_esmtp_pipelining,
     &ngx_smtp_esmtp_size,
     &ngx_smtp_esmtp_8bitmime,
+    &ngx_smtp_esmtp_chunking,
     &ngx_smtp_esmtp_starttls,
     &ngx_smtp_esmtp_auth,
     &ngx_smtp_esmtp_enhanced,

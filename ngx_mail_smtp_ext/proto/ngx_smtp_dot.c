@@ -28,22 +28,10 @@
 #define NGX_SMTP_DOT_WINDOW  256
 
 
-typedef enum {
-    ngx_smtp_dot_line = 0,       /* behind CRLF, or nothing seen yet */
-    ngx_smtp_dot_text,           /* inside a line */
-    ngx_smtp_dot_cr,             /* behind a CR, which was handed out */
-    ngx_smtp_dot_dot,            /* behind a leading dot, which was not */
-    ngx_smtp_dot_dot_cr,         /* behind a leading dot and CR, likewise */
-    ngx_smtp_dot_mended,         /* behind a line end that was mended */
-    ngx_smtp_dot_mended_dot      /* ... and a leading dot, which was dropped */
-} ngx_smtp_dot_state_e;
-
-
 static ngx_int_t ngx_smtp_dot_slice(ngx_smtp_dot_t *dot, u_char **pos,
     u_char *last, ngx_str_t *out);
 static ngx_int_t ngx_smtp_dot_constant(ngx_smtp_dot_t *dot, ngx_str_t *out,
     ngx_uint_t state, char *text, size_t len);
-static u_char *ngx_smtp_dot_eol(u_char *p, u_char *last);
 static u_char *ngx_smtp_dot_run(ngx_uint_t *state, u_char *p, u_char *last);
 
 
@@ -250,9 +238,7 @@ ngx_smtp_dot_constant(ngx_smtp_dot_t *dot, ngx_str_t *out, ngx_uint_t state,
 }
 
 
-/* the first CR or LF, or last */
-
-static u_char *
+u_char *
 ngx_smtp_dot_eol(u_char *p, u_char *last)
 {
     size_t   n;

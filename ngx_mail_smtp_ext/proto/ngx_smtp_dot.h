@@ -19,6 +19,18 @@
 #include <ngx_core.h>
 
 
+/* the place in the line where the input was cut */
+typedef enum {
+    ngx_smtp_dot_line = 0,       /* behind CRLF, or nothing seen yet */
+    ngx_smtp_dot_text,           /* inside a line */
+    ngx_smtp_dot_cr,             /* behind a CR, which was handed out */
+    ngx_smtp_dot_dot,            /* behind a leading dot, which was not */
+    ngx_smtp_dot_dot_cr,         /* behind a leading dot and CR, likewise */
+    ngx_smtp_dot_mended,         /* behind a line end that was mended */
+    ngx_smtp_dot_mended_dot      /* ... and a leading dot, which was dropped */
+} ngx_smtp_dot_state_e;
+
+
 typedef struct {
     ngx_uint_t   state;
     ngx_uint_t   dots;           /* lines of the content that begin with "." */
@@ -59,6 +71,9 @@ ngx_int_t ngx_smtp_dot_decode(ngx_smtp_dot_t *dot, u_char **pos, u_char *last,
  */
 u_char *ngx_smtp_dot_encode(ngx_uint_t *state, u_char **pos, u_char *last,
     u_char *dst, u_char *end);
+
+/* the first CR or LF in [p, last), or last */
+u_char *ngx_smtp_dot_eol(u_char *p, u_char *last);
 
 
 #endif /* _NGX_SMTP_DOT_H_INCLUDED_ */

@@ -387,6 +387,7 @@ ngx_smtp_client_parse(ngx_smtp_client_t *client)
     }
 
     client->fresh = 1;
+    client->heard = ngx_current_msec;
     client->reply.code = client->parser.code;
 
     ngx_memzero(&client->parser, sizeof(ngx_smtp_answer_t));
@@ -521,7 +522,12 @@ ngx_smtp_client_room(ngx_smtp_client_t *client, size_t len)
 ngx_int_t
 ngx_smtp_client_send(ngx_smtp_client_t *client, ngx_msec_t timeout)
 {
-    ngx_add_timer(client->connection->read, timeout);
+    if (client->body) {
+        ngx_smtp_client_rest(client);
+
+    } else {
+        ngx_add_timer(client->connection->read, timeout);
+    }
 
     return ngx_smtp_client_write(client);
 }

@@ -71,6 +71,7 @@ struct ngx_smtp_client_s {
     ngx_smtp_answer_t       parser;
     ngx_smtp_client_reply_t reply;
     ngx_uint_t              state;
+    ngx_msec_t              heard;           /* when the last reply came */
 
     /*
      * The owner's.  ready: after EHLO, called once, not for kept ones.

@@ -423,6 +423,12 @@ ngx_smtp_relay_attach(ngx_smtp_relay_t *relay, ngx_smtp_client_t *client)
 {
     relay->client = client;
 
+    /* nothing of what another server said counts any more */
+
+    relay->mail_failed = 0;
+    relay->nrefused = 0;
+    relay->end_sent = 0;
+
     client->owner = relay;
     client->ready = ngx_smtp_relay_ready;
     client->answer = ngx_smtp_relay_answer;
@@ -464,6 +470,22 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
 
     if (relay->op == NULL) {
         /* it was only waiting for the client's next command */
+        return;
+    }
+
+    if (relay->mail_failed
+        || (relay->nrefused && relay->nrefused == relay->tx->nrcpts))
+    {
+        /* it has said no, and what became of DATA or BDAT does not matter */
+
+        relay->last = relay->failure;
+
+        if (relay->mail_failed && relay->failure.code / 100 == 4) {
+            ngx_smtp_relay_next(relay, 0);
+            return;
+        }
+
+        ngx_smtp_relay_finish(relay);
         return;
     }
 

@@ -64,6 +64,7 @@ typedef struct {
     unsigned                 got:1;          /* peer is to be freed */
     unsigned                 kept:1;         /* client was, before */
     unsigned                 mail_failed:1;
+    unsigned                 chunk:1;        /* BDAT LAST in place of DATA */
     unsigned                 last_piece:1;
     unsigned                 end_sent:1;     /* the end mark is the kernel's */
     unsigned                 bye:1;          /* 421, or out of step */
@@ -86,8 +87,9 @@ ngx_int_t ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay,
 ngx_int_t ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay);
 ngx_int_t ngx_smtp_relay_answer(ngx_smtp_client_t *client);
 
-/* _body: mail data */
+/* _body: mail data, after 354; or BDAT LAST and its chunk */
 ngx_int_t ngx_smtp_relay_body(ngx_smtp_relay_t *relay);
+ngx_int_t ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay);
 ngx_int_t ngx_smtp_relay_written(ngx_smtp_client_t *client);
 
 

@@ -12,7 +12,8 @@
 
 
 /*
- * Mail data towards a next hop, RFC 5321, 4.1.1.4 and 4.5.2.  Content in
+ * Mail data towards a next hop, RFC 5321, 4.1.1.4 and 4.5.2, or RFC 3030.
+ * Content of a chunk, or content in
  * which no line begins with a dot, nearly all there is, goes out as it lies
  * in memory and file, in one chain; else piece by piece with the dots doubled.
  * What goes out is canonical, whatever came in: the spool holds content, not
@@ -20,6 +21,9 @@
  */
 
 
+static ngx_chain_t *ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay,
+    ngx_str_t *received, ngx_str_t *mark);
+static ngx_str_t *ngx_smtp_relay_end_mark(ngx_smtp_tx_t *tx);
 static ngx_chain_t *ngx_smtp_relay_body_piece(ngx_pool_t *pool, u_char *data,
     size_t len, ngx_chain_t *next);
 static ngx_int_t ngx_smtp_relay_body_next(ngx_smtp_relay_t *relay);
@@ -28,15 +32,16 @@ static ngx_int_t ngx_smtp_relay_body_stuff(ngx_smtp_relay_t *relay,
     size_t len);
 
 
-static u_char  ngx_smtp_relay_end_mark[] = "." CRLF;
+static ngx_str_t  ngx_smtp_relay_mark = ngx_string("." CRLF);
+static ngx_str_t  ngx_smtp_relay_crlf_mark = ngx_string(CRLF "." CRLF);
 
 
 ngx_int_t
 ngx_smtp_relay_body(ngx_smtp_relay_t *relay)
 {
-    ngx_str_t        received;
-    ngx_chain_t     *chain, *end, *cl;
-    ngx_smtp_tx_t   *tx;
+    ngx_str_t       received;
+    ngx_chain_t    *chain;
+    ngx_smtp_tx_t  *tx;
 
     tx = relay->tx;
 
@@ -46,46 +51,130 @@ ngx_smtp_relay_body(ngx_smtp_relay_t *relay)
         return NGX_ERROR;
     }
 
-    chain = NULL;
-    end = NULL;
-
     relay->last_piece = (tx->dot.dots == 0);
 
     if (relay->last_piece) {
-
-        end = ngx_smtp_relay_body_piece(tx->pool, ngx_smtp_relay_end_mark,
-                                        sizeof(ngx_smtp_relay_end_mark) - 1,
-                                        NULL);
-        if (end == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (tx->spool->size) {
-            chain = ngx_smtp_spool_chain(tx->spool, tx->pool);
-            if (chain == NULL) {
-                return NGX_ERROR;
-            }
-
-            for (cl = chain; cl->next; cl = cl->next) { /* void */ }
-
-            cl->next = end;
-
-        } else {
-            chain = end;
-        }
+        chain = ngx_smtp_relay_body_chain(relay, &received,
+                                          ngx_smtp_relay_end_mark(tx));
 
     } else {
         relay->offset = 0;
         relay->dot_state = 0;
+
+        chain = ngx_smtp_relay_body_piece(tx->pool, received.data,
+                                          received.len, NULL);
     }
 
-    chain = ngx_smtp_relay_body_piece(tx->pool, received.data, received.len,
-                                      chain);
     if (chain == NULL) {
         return NGX_ERROR;
     }
 
     return ngx_smtp_client_send_body(relay->client, chain);
+}
+
+
+/*
+ * BDAT LAST and all of the message as its chunk, behind what there is of the
+ * envelope.  As ngx_smtp_relay_emit(): NGX_OK, NGX_DECLINED or NGX_ERROR.
+ */
+
+ngx_int_t
+ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay)
+{
+    ngx_str_t           received;
+    ngx_buf_t          *b;
+    ngx_chain_t        *chain;
+    ngx_smtp_client_t  *client;
+
+    client = relay->client;
+    b = &client->out;
+
+    if (ngx_smtp_client_room(client, sizeof("BDAT  LAST" CRLF)
+                             + NGX_OFF_T_LEN)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_smtp_received_write(relay->tx, &received) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    chain = ngx_smtp_relay_body_chain(relay, &received, NULL);
+    if (chain == NULL) {
+        return NGX_ERROR;
+    }
+
+    client->connection->log->action = "sending mail data to upstream";
+
+    b->last = ngx_sprintf(b->last, "BDAT %O LAST" CRLF,
+                          (off_t) received.len + relay->tx->spool->size);
+
+    /* the commands with it, in one write */
+
+    chain = ngx_smtp_relay_body_piece(relay->tx->pool, b->pos,
+                                      b->last - b->pos, chain);
+    if (chain == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = b->last;
+
+    relay->last_piece = 1;
+    client->body = chain;
+
+    return NGX_OK;
+}
+
+
+/* Received, the content as it lies there, and the end mark if there is one */
+
+static ngx_chain_t *
+ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay, ngx_str_t *received,
+    ngx_str_t *mark)
+{
+    ngx_chain_t    *chain, *end, *cl;
+    ngx_smtp_tx_t  *tx;
+
+    tx = relay->tx;
+
+    end = NULL;
+
+    if (mark) {
+        end = ngx_smtp_relay_body_piece(tx->pool, mark->data, mark->len, NULL);
+        if (end == NULL) {
+            return NULL;
+        }
+    }
+
+    chain = end;
+
+    if (tx->spool->size) {
+        chain = ngx_smtp_spool_chain(tx->spool, tx->pool);
+        if (chain == NULL) {
+            return NULL;
+        }
+
+        for (cl = chain; cl->next; cl = cl->next) { /* void */ }
+
+        cl->next = end;
+    }
+
+    return ngx_smtp_relay_body_piece(tx->pool, received->data, received->len,
+                                     chain);
+}
+
+
+/*
+ * RFC 5321, 4.1.1.4: the CRLF in front of the mark belongs to the content.  A
+ * chunk need not end in one, so it may have to be supplied.
+ */
+
+static ngx_str_t *
+ngx_smtp_relay_end_mark(ngx_smtp_tx_t *tx)
+{
+    return (tx->dot.state == ngx_smtp_dot_line) ? &ngx_smtp_relay_mark
+                                                : &ngx_smtp_relay_crlf_mark;
 }
 
 
@@ -150,7 +239,7 @@ ngx_smtp_relay_body_next(ngx_smtp_relay_t *relay)
 
         relay->raw = ngx_pnalloc(tx->pool, NGX_SMTP_SPOOL_READ_SIZE);
         relay->stuffed = ngx_pnalloc(tx->pool, 2 * NGX_SMTP_SPOOL_READ_SIZE
-                                    + sizeof(ngx_smtp_relay_end_mark));
+                                    + ngx_smtp_relay_crlf_mark.len);
 
         if (relay->raw == NULL || relay->stuffed == NULL) {
             return NGX_ERROR;
@@ -201,6 +290,7 @@ static ngx_int_t
 ngx_smtp_relay_body_stuff(ngx_smtp_relay_t *relay, size_t len)
 {
     u_char         *p, *last;
+    ngx_str_t      *mark;
     ngx_chain_t    *chain;
     ngx_smtp_tx_t  *tx;
 
@@ -214,8 +304,8 @@ ngx_smtp_relay_body_stuff(ngx_smtp_relay_t *relay, size_t len)
     relay->offset += len;
 
     if (relay->offset == tx->spool->size) {
-        last = ngx_cpymem(last, ngx_smtp_relay_end_mark,
-                          sizeof(ngx_smtp_relay_end_mark) - 1);
+        mark = ngx_smtp_relay_end_mark(tx);
+        last = ngx_cpymem(last, mark->data, mark->len);
         relay->last_piece = 1;
     }
 

@@ -15,10 +15,21 @@
  * where it has PIPELINING (RFC 2920), one by one where it has not.  Commands
  * and replies walk through the same sequence with a position of their own.
  *
- * DATA leaves together with RCPT only if there is but one recipient yet to be
- * answered: it is taken, and so is the message, or it is not.  With more of
- * them a mixed result would come too late, when 354 has been said.
+ * Where the next hop has CHUNKING (RFC 3030), BDAT LAST with the whole message
+ * takes the place of DATA, and its reply is the final one.
+ *
+ * Either leaves together with RCPT only if there is but one recipient yet to
+ * be answered: it is taken, and so is the message, or it is not.  With more of
+ * them a mixed result would come too late.
  */
+
+
+/*
+ * A kept connection that has been silent for longer may be gone: the message
+ * is not risked on it together with the first command.  If it was lost there,
+ * nobody could tell whether it has been taken.
+ */
+#define NGX_SMTP_RELAY_QUIET  1000
 
 
 static void ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay);
@@ -26,6 +37,9 @@ static ngx_int_t ngx_smtp_relay_send(ngx_smtp_relay_t *relay);
 static ngx_uint_t ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_emit(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_emit_mail(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_emit_rcpt(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_emitted(ngx_smtp_relay_t *relay, u_char *p,
+    u_char *end);
 static void ngx_smtp_relay_advance(ngx_smtp_relay_t *relay,
     ngx_smtp_relay_pos_t *pos);
 static ngx_msec_t ngx_smtp_relay_timeout(ngx_smtp_relay_t *relay);
@@ -69,9 +83,16 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
         return NGX_OK;
     }
 
+    relay->chunk = relay->deliver
+                   && (client->caps.extensions & NGX_SMTP_EXT_CHUNKING);
+
     ngx_smtp_relay_send_first(relay);
 
     relay->reading = relay->sending;
+
+    if (relay->chunk && relay->reading.step == NGX_SMTP_RELAY_DATA) {
+        relay->reading.step = NGX_SMTP_RELAY_FINAL;
+    }
 
     return ngx_smtp_relay_send(relay);
 }
@@ -105,7 +126,14 @@ ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay)
         return;
     }
 
-    /* our own, with all recipients so far */
+    /*
+     * Our own, with all recipients so far.  354 tells whether it is still
+     * there, where that is in doubt.
+     */
+
+    if (ngx_current_msec - client->heard > NGX_SMTP_RELAY_QUIET) {
+        relay->chunk = 0;
+    }
 
     relay->sending.step = relay->deliver ? NGX_SMTP_RELAY_DATA
                                          : NGX_SMTP_RELAY_RCPT;
@@ -130,6 +158,12 @@ ngx_smtp_relay_send(ngx_smtp_relay_t *relay)
         switch (ngx_smtp_relay_emit(relay)) {
 
         case NGX_OK:
+
+            if (relay->chunk && relay->sending.step == NGX_SMTP_RELAY_DATA) {
+                relay->sending.step = NGX_SMTP_RELAY_FINAL;
+                continue;
+            }
+
             relay->outstanding++;
             ngx_smtp_relay_advance(relay, &relay->sending);
             continue;
@@ -166,8 +200,17 @@ ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay)
         return 0;
     }
 
-    return relay->sending.step != NGX_SMTP_RELAY_DATA
-           || relay->tx->nrcpts == 1;
+    if (relay->sending.step != NGX_SMTP_RELAY_DATA) {
+        return 1;
+    }
+
+    if (relay->chunk && relay->kept && !relay->client->fresh
+        && ngx_current_msec - relay->client->heard > NGX_SMTP_RELAY_QUIET)
+    {
+        return 0;
+    }
+
+    return relay->tx->nrcpts == 1;
 }
 
 
@@ -175,7 +218,6 @@ static ngx_int_t
 ngx_smtp_relay_emit(ngx_smtp_relay_t *relay)
 {
     ngx_buf_t          *b;
-    ngx_str_t          *addr;
     ngx_smtp_client_t  *client;
 
     client = relay->client;
@@ -196,20 +238,13 @@ ngx_smtp_relay_emit(ngx_smtp_relay_t *relay)
         return ngx_smtp_relay_emit_mail(relay);
 
     case NGX_SMTP_RELAY_RCPT:
-
-        addr = &relay->sending.rcpt->addr;
-
-        if (ngx_smtp_client_room(client, sizeof("RCPT TO:<>" CRLF) - 1
-                                         + addr->len)
-            != NGX_OK)
-        {
-            return NGX_DECLINED;
-        }
-
-        b->last = ngx_sprintf(b->last, "RCPT TO:<%V>" CRLF, addr);
-        return NGX_OK;
+        return ngx_smtp_relay_emit_rcpt(relay);
 
     default: /* NGX_SMTP_RELAY_DATA */
+
+        if (relay->chunk) {
+            return ngx_smtp_relay_chunk(relay);
+        }
 
         if (ngx_smtp_client_room(client, sizeof("DATA" CRLF) - 1) != NGX_OK) {
             return NGX_DECLINED;
@@ -245,20 +280,60 @@ ngx_smtp_relay_emit_mail(ngx_smtp_relay_t *relay)
 
     p = ngx_smtp_esmtp_emit_mail(&client->caps, tx, p, end);
 
+    if (ngx_smtp_relay_emitted(relay, p, end) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(client->tx_id, tx->id, NGX_SMTP_ID_LEN);
+    client->tx_rcpts = 0;
+    client->tx_open = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_emit_rcpt(ngx_smtp_relay_t *relay)
+{
+    u_char             *p, *end;
+    ngx_buf_t          *b;
+    ngx_smtp_rcpt_t    *rcpt;
+    ngx_smtp_client_t  *client;
+
+    client = relay->client;
+    rcpt = relay->sending.rcpt;
+    b = &client->out;
+
+    if (ngx_smtp_client_room(client, sizeof("RCPT TO:<>" CRLF) - 1
+                             + rcpt->addr.len + NGX_SMTP_ESMTP_RCPT_MAX)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_sprintf(b->last, "RCPT TO:<%V>", &rcpt->addr);
+    end = p + NGX_SMTP_ESMTP_RCPT_MAX;
+
+    p = ngx_smtp_esmtp_emit_rcpt(&client->caps, relay->tx, rcpt, p, end);
+
+    return ngx_smtp_relay_emitted(relay, p, end);
+}
+
+
+/* ends the command; one that was cut off must not go out */
+
+static ngx_int_t
+ngx_smtp_relay_emitted(ngx_smtp_relay_t *relay, u_char *p, u_char *end)
+{
     if (p == end) {
-        /* cut off: a parameter that is not whole must not go out */
-        ngx_log_error(NGX_LOG_ALERT, client->connection->log, 0,
-                      "smtp parameters of MAIL are too long");
+        ngx_log_error(NGX_LOG_ALERT, relay->client->connection->log, 0,
+                      "smtp parameters for upstream are too long");
         return NGX_ERROR;
     }
 
     *p++ = CR; *p++ = LF;
 
-    b->last = p;
-
-    ngx_memcpy(client->tx_id, tx->id, NGX_SMTP_ID_LEN);
-    client->tx_rcpts = 0;
-    client->tx_open = 1;
+    relay->client->out.last = p;
 
     return NGX_OK;
 }
@@ -282,7 +357,11 @@ ngx_smtp_relay_advance(ngx_smtp_relay_t *relay, ngx_smtp_relay_pos_t *pos)
     q = ngx_queue_next(&pos->rcpt->queue);
 
     if (q == ngx_queue_sentinel(&relay->tx->rcpts)) {
-        pos->step++;
+
+        /* BDAT has one reply, the final one */
+
+        pos->step = (relay->chunk && pos == &relay->reading)
+                    ? NGX_SMTP_RELAY_FINAL : NGX_SMTP_RELAY_DATA;
         return;
     }
 
@@ -341,6 +420,13 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
     relay->answered = 1;
 
     if (step == NGX_SMTP_RELAY_FINAL) {
+
+        if (relay->mail_failed || relay->nrefused) {
+            /* BDAT is refused as well, it had nobody to go to */
+            relay->drop = (client->body != NULL);
+            return ngx_smtp_relay_settle(relay);
+        }
+
         return ngx_smtp_relay_reply_final(relay);
     }
 
@@ -355,6 +441,17 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
     }
 
     ngx_smtp_relay_advance(relay, &relay->reading);
+
+    if (relay->chunk && relay->sending.step >= NGX_SMTP_RELAY_FINAL) {
+
+        /* the chunk is on its way, whatever was said to what came before */
+
+        if (client->body == NULL) {
+            ngx_smtp_client_wait(client, ngx_smtp_relay_timeout(relay));
+        }
+
+        return NGX_OK;
+    }
 
     if (relay->outstanding == 0 && !ngx_smtp_relay_may_send(relay)) {
         return ngx_smtp_relay_settle(relay);

@@ -43,6 +43,11 @@ ngx_smtp_command_rcpt(ngx_smtp_session_t *s, ngx_str_t *args)
         return NGX_OK;
     }
 
+    if (tx->chunked) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_CHUNKS_BEGUN);
+        return NGX_OK;
+    }
+
     if (ngx_smtp_rcpt_path(s, args, &p, &path) != NGX_OK) {
         return NGX_OK;
     }

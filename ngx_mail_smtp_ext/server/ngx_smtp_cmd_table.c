@@ -15,6 +15,7 @@ ngx_int_t ngx_smtp_command_ehlo(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_mail(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_rcpt(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_data(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_bdat(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_rset(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_noop(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_vrfy(ngx_smtp_session_t *s, ngx_str_t *args);
@@ -51,6 +52,11 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
       NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_NO_ARGS|NGX_SMTP_CMD_LAST,
       "DATA",
       ngx_smtp_command_data },
+
+    { ngx_string("BDAT"),
+      NGX_SMTP_CMD_PLAIN,
+      "BDAT size [LAST]",
+      ngx_smtp_command_bdat },
 
     { ngx_string("RSET"),
       NGX_SMTP_CMD_NO_ARGS,

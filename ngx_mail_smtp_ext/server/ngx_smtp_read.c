@@ -262,10 +262,10 @@ ngx_smtp_read_wait(ngx_smtp_session_t *s)
         s->in = NULL;
     }
 
-    c->log->action = s->input == ngx_smtp_data_input
+    c->log->action = ngx_smtp_input_is_data(s)
                      ? "reading mail data" : "waiting for command";
 
-    if (s->input == ngx_smtp_data_input) {
+    if (ngx_smtp_input_is_data(s)) {
         /* for each piece, RFC 5321, 4.5.3.2.5 */
         ngx_add_timer(c->read, s->service->data_timeout);
 
@@ -361,8 +361,8 @@ ngx_smtp_read_buffer(ngx_smtp_session_t *s)
     if (left == 0) {
 
         if (b->end - b->start < NGX_SMTP_READ_BULK
-            && s->input == ngx_smtp_data_input
-            && s->tx->bytes >= NGX_SMTP_READ_BULK)
+            && ngx_smtp_input_is_data(s)
+            && s->tx && s->tx->bytes >= NGX_SMTP_READ_BULK)
         {
             return ngx_smtp_read_alloc(s, NGX_SMTP_READ_BULK);
         }

@@ -35,8 +35,12 @@ void ngx_smtp_close_run(ngx_smtp_session_t *s);
 /* server/_accept: the TLS handshake after STARTTLS; s may be gone */
 void ngx_smtp_accept_starttls(ngx_smtp_session_t *s);
 
-/* server/_cmd_data: an ngx_smtp_input_pt, mail data */
+/* server/_cmd_data, _cmd_bdat: mail data */
 ngx_int_t ngx_smtp_data_input(ngx_smtp_session_t *s);
+ngx_int_t ngx_smtp_bdat_input(ngx_smtp_session_t *s);
+
+#define ngx_smtp_input_is_data(s)                                            \
+    ((s)->input == ngx_smtp_data_input || (s)->input == ngx_smtp_bdat_input)
 
 
 #endif /* _NGX_SMTP_SERVER_H_INCLUDED_ */

@@ -89,12 +89,13 @@ sub ehlo_reply {
 }
 
 
-my @first = ('PIPELINING', 'SIZE 33554432', '8BITMIME');
+my @first = ('PIPELINING', 'SIZE 33554432', '8BITMIME', 'CHUNKING');
 my $plain = ehlo_reply('mx.example.com', @first, 'ENHANCEDSTATUSCODES');
 
 my $c = $t->client('smtp');
 
-is $c->read_reply(), '220 mx.example.com ESMTP', 'the greeting names the server';
+is $c->read_reply(), '220 mx.example.com ESMTP',
+   'the greeting names the server';
 is $c->cmd('EHLO client.example.com'), $plain, 'EHLO without TLS and AUTH';
 is $c->cmd('HELO client.example.com'), '250 mx.example.com', 'HELO is one line';
 is $c->cmd('EHLO client.example.com'), $plain, 'EHLO may follow HELO';
@@ -106,7 +107,7 @@ $c = $t->client('other');
 is $c->read_reply(), '220 other.example.net ESMTP', 'a server_name of its own';
 is $c->cmd('EHLO client.example.com'),
    ehlo_reply('other.example.net', 'PIPELINING', 'SIZE 0', '8BITMIME',
-              'ENHANCEDSTATUSCODES'), 'no limit of size is SIZE 0';
+              'CHUNKING', 'ENHANCEDSTATUSCODES'), 'no limit of size is SIZE 0';
 is $c->cmd('HELO client.example.com'), '250 other.example.net', 'in HELO too';
 
 for my $name ('starttls', 'only') {
@@ -125,11 +126,13 @@ $c->read_reply();
 
 is $c->cmd('EHLO client.example.com'),
    ehlo_reply('mx.example.com', 'PIPELINING', 'SIZE 1000', '8BITMIME',
-              'STARTTLS', 'ENHANCEDSTATUSCODES'), 'AUTH is not offered in clear';
+              'CHUNKING', 'STARTTLS', 'ENHANCEDSTATUSCODES'),
+   'AUTH is not offered in clear';
 $c->starttls();
 is $c->cmd('EHLO client.example.com'),
    ehlo_reply('mx.example.com', 'PIPELINING', 'SIZE 1000', '8BITMIME',
-              'AUTH PLAIN LOGIN', 'ENHANCEDSTATUSCODES'), 'but under TLS';
+              'CHUNKING', 'AUTH PLAIN LOGIN', 'ENHANCEDSTATUSCODES'),
+   'but under TLS';
 
 $c = $t->client('clear');
 $c->read_reply();
@@ -202,7 +205,8 @@ $c->dialogue('a refused EHLO leaves the transaction, another ends it',
 );
 $c->dialogue('extensions are EHLO\'s alone',
     [ 'HELO a', '250 mx.example.com' ],
-    [ 'MAIL FROM:<a@b.example> SIZE=1', '555 5.5.4 Unsupported parameter: SIZE' ],
+    [ 'MAIL FROM:<a@b.example> SIZE=1',
+      '555 5.5.4 Unsupported parameter: SIZE' ],
     [ 'EHLO a', $plain ],
     [ 'MAIL FROM:<a@b.example> SIZE=1', '250 2.1.0 Sender OK' ],
 );

@@ -14,7 +14,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(48);
+$t->plan(51);
 
 my $mta = $t->server('mta', ehlo => [ 'PIPELINING', '8BITMIME' ],
                      on => { RCPT => sub {
@@ -62,6 +62,15 @@ mail {
         listen           127.0.0.1:%%PORT_errors%%;
         protocol         smtp_ext;
         smtp_max_errors  5;
+    }
+
+    server {
+        listen           127.0.0.1:%%PORT_strangers%%;
+        protocol         smtp_ext;
+        smtp_max_errors  5;
+        smtp_relay_from  192.0.2.1;
+
+        smtp_recipient  @b.example  { smtp_pass smtp://127.0.0.1:%%PORT_mta%%; }
     }
 
     server {
@@ -184,7 +193,8 @@ $c->mail('a@b.example');
 $c->pipeline(map { "RCPT TO:<nobody$_\@b.example>" } 1 .. 101);
 @replies = $c->read_replies(101);
 is_deeply [ $replies[99], $replies[100] ],
-          [ '550 5.1.1 nobody here', $too_many ], 'refused ones are counted too';
+          [ '550 5.1.1 nobody here', $too_many ],
+          'refused ones are counted too';
 is $c->cmd('DATA'), '554 5.5.1 No valid recipients', 'none was accepted';
 is $c->cmd('RSET'), $ok, 'RSET';
 like $c->send_message(to => 'a@b.example'), $taken,
@@ -242,7 +252,7 @@ is_deeply [ $c->read_replies(6) ], [ ($unknown) x 5, $errors ],
           'in a batch, too';
 ok $c->eof(), 'what is behind it is not answered';
 
-$c = connected('errors');
+$c = connected('strangers');
 $c->mail('a@b.example');
 $c->rcpt("nobody$_\@b.example") for 1 .. 4;
 $c->dialogue('recipients that are refused count',
@@ -251,8 +261,25 @@ $c->dialogue('recipients that are refused count',
 );
 ok $c->eof(), 'closed';
 
+$c = connected('strangers');
+$c->mail('a@b.example');
+$c->rcpt("victim$_\@elsewhere.example") for 1 .. 4;
+$c->dialogue('so do those who try to relay',
+    [ 'RCPT TO:<victim@elsewhere.example>', '550 5.7.1 Relaying denied' ],
+    [ undef, $errors ],
+);
+ok $c->eof(), 'closed';
+
 $c = connected('errors');
-$c->dialogue('temporary refusals do not',
+$c->mail('a@b.example');
+$c->dialogue('not for who may relay: a list may have dead addresses',
+    (map { [ "RCPT TO:<nobody$_\@b.example>", '550 5.1.1 nobody here' ] }
+         1 .. 10),
+    [ 'NOOP', $ok ],
+);
+
+$c = connected('errors');
+$c->dialogue('nor does a size that is too big',
     (map { [ 'MAIL FROM:<a@b.example> SIZE=33554433', $too_big ] } 1 .. 20),
     [ 'NOOP', $ok ],
 );

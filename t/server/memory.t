@@ -69,8 +69,8 @@ my ($worker) = $t->worker_pids();
 # kilobytes that are the worker's alone
 
 sub memory {
-    return $t->read_file("/proc/$worker/smaps_rollup") =~ /^Private_Dirty:\s+(\d+)/m
-           ? $1 : 0;
+    return $t->read_file("/proc/$worker/smaps_rollup")
+           =~ /^Private_Dirty:\s+(\d+)/m ? $1 : 0;
 }
 
 # AddressSanitizer keeps what was freed for a while

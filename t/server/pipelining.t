@@ -106,7 +106,8 @@ is read_once($c), "$ok\r\n" x 20, 'so is what needs nobody else';
 $c->pipeline('RSET', 'FOO', 'RCPT TO:<a@b.example>', 'MAIL FROM:<',
              'MAIL FROM:<a@b.example>', 'DATA');
 is_deeply [ $c->read_replies(6) ],
-          [ $ok, '500 5.5.1 Command not recognized', '503 5.5.1 Need MAIL first',
+          [ $ok, '500 5.5.1 Command not recognized',
+            '503 5.5.1 Need MAIL first',
             '501 5.1.7 Bad sender address syntax', $sender,
             '503 5.5.1 Need RCPT first' ],
           'one that fails does not stop the others';

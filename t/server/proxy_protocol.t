@@ -142,7 +142,8 @@ is received_from(), '192.0.2.4', 'in Received too';
 
 # others
 
-$c = $t->client('smtp', proxy => "PROXY TCP4 198.51.100.1 192.0.2.200 1 25\r\n");
+$c = $t->client('smtp',
+                proxy => "PROXY TCP4 198.51.100.1 192.0.2.200 1 25\r\n");
 $c->read_reply();
 $c->ehlo();
 is $c->send_message(), $denied, 'who is not in the list may not relay';

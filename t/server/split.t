@@ -19,7 +19,7 @@ use constant TIOCOUTQ => 0x5411;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(40);
+$t->plan(48);
 
 $t->certificate('localhost');
 
@@ -80,7 +80,8 @@ my @bursts = (
     @envelope,
     "\r\n.\r\nRSET\r\n" => 2,
     @envelope,
-    "Subject: bare\r\n\r\na\nb\rc\r\rd\n\ne\n.\nf\r.\rg\r\n.\nh\n.\r\ni\r\n.\rj\r\n"
+    "Subject: bare\r\n\r\na\nb\rc\r\rd\n\ne\n.\nf\r.\rg\r\n.\nh\n"
+        . ".\r\ni\r\n.\rj\r\n"
         . "k\r\n.\r\r\nl\r\n.\r\nNOOP\r\n" => 2,
     @envelope,
     "Received: a\r\nReceived: b\r\n c\r\nSubject: long\r\n\r\n"

@@ -111,7 +111,8 @@ $c->dialogue('what was said before is forgotten',
     [ 'STARTTLS', $active ],
     [ 'HELO a', '250 mx.example.com' ],
     [ 'STARTTLS', $active ],
-    [ 'MAIL FROM:<a@b.example> SIZE=1', '555 5.5.4 Unsupported parameter: SIZE' ],
+    [ 'MAIL FROM:<a@b.example> SIZE=1',
+      '555 5.5.4 Unsupported parameter: SIZE' ],
 );
 ok !exists $c->ehlo('other.example.com')->{STARTTLS}, 'it is offered once';
 like $c->send_message(), $taken, 'a message';

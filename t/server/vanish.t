@@ -164,11 +164,12 @@ my $accepted = 0;
 for my $how ('close', 'reset') {
     my $before = $slow->messages();
 
-    go($t->client('late'), $ehlo, "$envelope[0]\r\n", "$envelope[1]\r\n")->$how();
+    go($t->client('late'), $ehlo, map { "$_\r\n" } @envelope[0, 1])->$how();
     ok $slow->wait_command(qr/^RCPT/), "$how while the next hop looks at RCPT";
 
     my $c = go($t->client('late'), $ehlo,
-               join('', map { "$_\r\n" } @envelope), "Subject: late\r\n\r\n.\r\n");
+               join('', map { "$_\r\n" } @envelope),
+               "Subject: late\r\n\r\n.\r\n");
 
     ok $slow->wait_messages($before + 1), 'the next hop has the message';
     $c->$how();

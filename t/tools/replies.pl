@@ -231,6 +231,7 @@ STARTTLS | | STARTTLS; the handshake follows
 SENDER_OK | | MAIL
 RECIPIENT_OK | | RCPT, where the next hop has not been asked (a Maildir, `smtp_pass_mode buffered`)
 START_INPUT | | DATA
+CHUNK_OK | octets | BDAT without LAST
 ACCEPTED | id | the message has been taken by its destination
 CHALLENGE | challenge | AUTH wants a response; the challenge is in base64
 AUTHENTICATED | | AUTH succeeded
@@ -246,6 +247,8 @@ BAD_RECIPIENT | | the address of RCPT is none
 BAD_PARAMETER | name | the parameter of MAIL or RCPT is malformed, or comes twice
 UNKNOWN_PARAMETER | name | the parameter belongs to no extension that is offered, or came after HELO
 
+BAD_CHUNK | | BDAT with a bad size: nobody knows where its chunk ends
+CHUNKS_BEGUN | | RCPT or DATA after BDAT (RFC 3030, 2)
 NEED_HELO | | MAIL, RCPT, DATA, AUTH before EHLO or HELO
 NEED_EHLO | | AUTH after HELO
 NEED_MAIL | | RCPT, DATA without MAIL

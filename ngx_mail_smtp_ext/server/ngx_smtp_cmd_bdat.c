@@ -1,0 +1,218 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_server.h>
+#include <ngx_smtp_message.h>
+
+
+/*
+ * BDAT, RFC 3030, 2: "BDAT" SP chunk-size [ SP "LAST" ].  The octets of a
+ * chunk follow the command whether it is in order or not, so they are read in
+ * any case, and a command of which it can't be told how many they are ends
+ * the connection: what follows would be read as commands.
+ *
+ * A chunk is content as it is, without dot-stuffing and end mark.
+ */
+
+
+/* RFC 3030, 2: chunk-size ::= 1*DIGIT; more don't fit an off_t */
+#define NGX_SMTP_BDAT_DIGITS  18
+
+
+static ngx_int_t ngx_smtp_bdat_parse(ngx_smtp_session_t *s, ngx_str_t *args);
+static ngx_uint_t ngx_smtp_bdat_refuse(ngx_smtp_session_t *s);
+static ngx_int_t ngx_smtp_bdat_end(ngx_smtp_session_t *s);
+
+
+ngx_int_t
+ngx_smtp_command_bdat(ngx_smtp_session_t *s, ngx_str_t *args)
+{
+    if (ngx_smtp_bdat_parse(s, args) != NGX_OK) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_BAD_CHUNK);
+        return NGX_OK;
+    }
+
+    s->chunk_refused = ngx_smtp_bdat_refuse(s);
+
+    if (!s->chunk_refused && s->tx->spool == NULL
+        && ngx_smtp_message_start(s->tx) != NGX_OK)
+    {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
+        return NGX_OK;
+    }
+
+    if (!s->chunk_refused) {
+        s->tx->chunked = 1;
+    }
+
+    s->input = ngx_smtp_bdat_input;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_bdat_parse(ngx_smtp_session_t *s, ngx_str_t *args)
+{
+    u_char  *p, *last, *digits;
+
+    p = args->data;
+    last = p + args->len;
+
+    digits = p;
+
+    while (p < last && *p >= '0' && *p <= '9') { p++; }
+
+    if (p == digits || p - digits > NGX_SMTP_BDAT_DIGITS) {
+        return NGX_ERROR;
+    }
+
+    s->chunk_left = ngx_atoof(digits, p - digits);
+    s->chunk_last = 0;
+
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    while (p < last && *p == ' ') { p++; }
+
+    if (p[-1] != ' ' || last - p != sizeof("LAST") - 1
+        || ngx_strncasecmp(p, (u_char *) "LAST", sizeof("LAST") - 1) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    s->chunk_last = 1;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The reply that is due once the octets have gone by, or 0.  What is asked of
+ * other commands by their rows is asked here: the dispatcher would leave the
+ * chunk behind.
+ */
+
+static ngx_uint_t
+ngx_smtp_bdat_refuse(ngx_smtp_session_t *s)
+{
+    ngx_smtp_tx_t  *tx;
+
+    tx = s->tx;
+
+    if (s->service->starttls == NGX_SMTP_STARTTLS_ONLY && !s->tls) {
+        return NGX_SMTP_REPLY_NEED_TLS;
+    }
+
+    if (s->helo.len == 0) {
+        return NGX_SMTP_REPLY_NEED_HELO;
+    }
+
+    if (tx == NULL) {
+        return NGX_SMTP_REPLY_NEED_MAIL;
+    }
+
+    if (tx->nrcpts == 0) {
+        return tx->nrefused ? NGX_SMTP_REPLY_NO_VALID_RCPT
+                            : NGX_SMTP_REPLY_NEED_RCPT;
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_smtp_bdat_input(ngx_smtp_session_t *s)
+{
+    size_t      n;
+    u_char     *p, *last;
+    ngx_buf_t  *b;
+    ngx_str_t   piece;
+
+    if (s->chunk_left == 0) {
+        return ngx_smtp_bdat_end(s);
+    }
+
+    b = s->in;
+
+    if (b == NULL || b->pos == b->last) {
+        return NGX_AGAIN;
+    }
+
+    n = ngx_min((off_t) (b->last - b->pos), s->chunk_left);
+
+    p = b->pos;
+    last = p + n;
+
+    if (s->chunk_refused) {
+        b->pos = last;
+        s->chunk_left -= n;
+        return NGX_OK;
+    }
+
+    while (ngx_smtp_chunk_decode(&s->tx->dot, &p, last, &piece) == NGX_OK) {
+
+        ngx_smtp_message_piece(s->tx, &piece);
+
+        if (s->tx->spool->full && !s->tx->failed) {
+            s->chunk_left -= p - b->pos;
+            b->pos = p;
+            return ngx_smtp_message_flush(s);
+        }
+    }
+
+    b->pos = last;
+    s->chunk_left -= n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_bdat_end(ngx_smtp_session_t *s)
+{
+    ngx_str_t       size, rest;
+    ngx_smtp_tx_t  *tx;
+    u_char          buf[NGX_OFF_T_LEN];
+
+    tx = s->tx;
+
+    s->input = ngx_smtp_command_input;
+
+    if (s->chunk_refused) {
+        ngx_smtp_reply(s, s->chunk_refused);
+        return NGX_OK;
+    }
+
+    if (s->chunk_last) {
+        if (ngx_smtp_chunk_end(&tx->dot, &rest) == NGX_OK) {
+            ngx_smtp_message_piece(tx, &rest);
+        }
+
+        return ngx_smtp_message_end(s);
+    }
+
+    /*
+     * RFC 3030, 2: a chunk that failed is answered so at once, and the
+     * transaction is over.
+     */
+
+    if (tx->failed) {
+        ngx_smtp_message_refuse(s);
+        return NGX_OK;
+    }
+
+    size.data = buf;
+    size.len = ngx_sprintf(buf, "%O", tx->bytes) - buf;
+
+    ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_CHUNK_OK, &size);
+
+    return NGX_OK;
+}
