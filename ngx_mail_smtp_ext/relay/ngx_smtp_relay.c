@@ -590,11 +590,23 @@ ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay, ngx_smtp_verdict_t *verdict)
     tx = relay->tx;
     reply = &relay->client->reply;
 
-    /* 421 speaks of their connection, not of ours; 3xx is out of place */
+    /* 3xx is out of place wherever this is called */
 
-    verdict->code = (reply->code == 421 || reply->code / 100 == 3)
-                    ? 451 : reply->code;
+    verdict->code = (reply->code / 100 == 3) ? 451 : reply->code;
     verdict->enhanced = reply->enhanced;
+
+    switch (reply->code) {
+
+    case 421:    /* of their connection, not of ours */
+    case 500:    /* of a command of ours, in a dialogue that is not the */
+    case 502:    /* client's: it can't help it, and the mail is none the */
+    case 503:    /* worse for it */
+    case 504:
+    case 530:
+    case 538:
+        verdict->code = 451;
+        break;
+    }
 
     if (ngx_smtp_tx_copy(tx, &verdict->text, &reply->text) != NGX_OK) {
         return NGX_ERROR;

@@ -65,6 +65,7 @@ typedef struct {
     unsigned                 kept:1;         /* client was, before */
     unsigned                 mail_failed:1;
     unsigned                 chunk:1;        /* BDAT LAST in place of DATA */
+    unsigned                 piped:1;        /* ... behind RCPT, unanswered */
     unsigned                 last_piece:1;
     unsigned                 end_sent:1;     /* the end mark is the kernel's */
     unsigned                 bye:1;          /* 421, or out of step */

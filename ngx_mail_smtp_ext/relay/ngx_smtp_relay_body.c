@@ -277,9 +277,18 @@ ngx_smtp_relay_body_read(ngx_smtp_op_t *op)
         return;
     }
 
-    if (op->rc != NGX_OK || relay->tx->spool->err
-        || ngx_smtp_relay_body_stuff(relay, relay->tx->spool->read_size)
-           != NGX_OK)
+    if (op->rc != NGX_OK || relay->tx->spool->err) {
+
+        /* our own disk: no server can help */
+
+        relay->drop = 1;
+        ngx_smtp_verdict_set(&relay->failure, NGX_SMTP_REPLY_LOCAL_ERROR);
+        ngx_smtp_relay_finish(relay);
+        return;
+    }
+
+    if (ngx_smtp_relay_body_stuff(relay, relay->tx->spool->read_size)
+        != NGX_OK)
     {
         ngx_smtp_relay_failed(relay->client);
     }

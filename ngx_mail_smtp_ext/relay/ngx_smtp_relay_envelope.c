@@ -73,6 +73,7 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
     relay->bye = 0;
     relay->drop = 0;
     relay->answered = 0;
+    relay->piped = 0;
 
     ngx_memzero(&relay->failure, sizeof(ngx_smtp_verdict_t));
 
@@ -160,6 +161,7 @@ ngx_smtp_relay_send(ngx_smtp_relay_t *relay)
         case NGX_OK:
 
             if (relay->chunk && relay->sending.step == NGX_SMTP_RELAY_DATA) {
+                relay->piped = (relay->outstanding != 0);
                 relay->sending.step = NGX_SMTP_RELAY_FINAL;
                 continue;
             }
@@ -202,6 +204,16 @@ ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay)
 
     if (relay->sending.step != NGX_SMTP_RELAY_DATA) {
         return 1;
+    }
+
+    /*
+     * The message is the last thing that is sent before everything is known.
+     * With it on the way no other server can be tried, so that is for who
+     * has asked for speed.
+     */
+
+    if (relay->chunk && relay->conf->mode == NGX_SMTP_PASS_VERIFY) {
+        return 0;
     }
 
     if (relay->chunk && relay->kept && !relay->client->fresh
@@ -674,9 +686,14 @@ ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay)
         return NGX_ERROR;
     }
 
-    if (!relay->end_sent) {
-
-        /* it does not wait for the end of the data: out of step from here */
+    if (!relay->end_sent
+        || (relay->piped && relay->client->in.pos != relay->client->in.last))
+    {
+        /*
+         * It does not wait for the end of the data, or has said more than it
+         * was asked, so that this may be the reply to what came before: out
+         * of step from here.
+         */
 
         relay->bye = 1;
 
