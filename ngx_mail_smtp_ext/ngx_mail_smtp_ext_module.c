@@ -158,6 +158,13 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
       offsetof(ngx_smtp_service_t, send_timeout),
       NULL },
 
+    { ngx_string("smtp_transaction_timeout"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, transaction_timeout),
+      NULL },
+
     { ngx_string("smtp_bare_newline"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -247,6 +254,7 @@ ngx_mail_smtp_ext_create_conf(ngx_conf_t *cf)
     conf->command_timeout = NGX_CONF_UNSET_MSEC;
     conf->data_timeout = NGX_CONF_UNSET_MSEC;
     conf->send_timeout = NGX_CONF_UNSET_MSEC;
+    conf->transaction_timeout = NGX_CONF_UNSET_MSEC;
     conf->bare_newline = NGX_CONF_UNSET_UINT;
 
     return conf;
@@ -285,6 +293,8 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->data_timeout, prev->data_timeout,
                               timeout);
     ngx_conf_merge_msec_value(conf->send_timeout, prev->send_timeout, 60000);
+    ngx_conf_merge_msec_value(conf->transaction_timeout,
+                              prev->transaction_timeout, 3600000);
     ngx_conf_merge_uint_value(conf->bare_newline, prev->bare_newline,
                               NGX_SMTP_BARE_REJECT);
     ngx_conf_merge_str_value(conf->thread_pool_name, prev->thread_pool_name,

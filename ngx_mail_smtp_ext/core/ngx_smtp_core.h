@@ -27,6 +27,7 @@ typedef struct ngx_smtp_tx_s         ngx_smtp_tx_t;
 typedef struct ngx_smtp_rcpt_s       ngx_smtp_rcpt_t;
 typedef struct ngx_smtp_dest_s       ngx_smtp_dest_t;
 typedef struct ngx_smtp_dest_type_s  ngx_smtp_dest_type_t;
+typedef struct ngx_smtp_caps_s       ngx_smtp_caps_t;
 
 
 #include <ngx_smtp_compat.h>

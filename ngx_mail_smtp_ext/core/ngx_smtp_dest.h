@@ -48,6 +48,8 @@ struct ngx_smtp_dest_s {
     ngx_str_t                    url;        /* as configured; the same url
                                                 in a cycle is the same dest */
     void                        *conf;       /* the type's */
+    ngx_smtp_caps_t             *caps;       /* what is known of its abilities
+                                                in this worker; may be NULL */
 };
 
 

@@ -62,6 +62,9 @@
     X(NESTED_MAIL,      503, 5, 5, 1, FAULT, "Transaction already open")     \
     X(CHUNKS_BEGUN,     503, 5, 5, 1, FAULT,                                 \
       "Only BDAT or RSET may follow BDAT")                                   \
+    X(CHUNK_NO_MAIL,    503, 5, 5, 1, 0, "Need MAIL first, chunk dropped")   \
+    X(CHUNK_NO_RCPT,    554, 5, 5, 1, 0,                                     \
+      "No valid recipients, chunk dropped")                                  \
     X(IN_TRANSACTION,   503, 5, 5, 1, FAULT,                                 \
       "Not permitted during a mail transaction")                             \
     X(BAD_PIPELINING,   503, 5, 5, 1, FAULT|CLOSE,                           \
@@ -99,6 +102,8 @@
       "Recipient has another destination, send it in a new transaction")     \
     X(TOO_BIG,          552, 5, 3, 4, 0,                                     \
       "Message size exceeds fixed limit")                                    \
+    X(HUGE_CHUNK,       552, 5, 3, 4, FAULT|CLOSE,                           \
+      "Chunk size exceeds all limits, closing connection")                   \
     X(BARE_IN_DATA,     550, 5, 6, 0, 0,                                     \
       "Message has bare <CR> or <LF>, lines must end in <CR><LF>")           \
     X(LOOP,             554, 5, 4, 6, 0, "Too many hops, mail loop")         \

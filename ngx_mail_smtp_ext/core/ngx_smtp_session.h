@@ -33,6 +33,7 @@ struct ngx_smtp_service_s {
     ngx_msec_t           command_timeout;
     ngx_msec_t           data_timeout;
     ngx_msec_t           send_timeout;
+    ngx_msec_t           transaction_timeout;    /* MAIL to the end of data */
 
     ngx_path_t          *temp_path;
     ngx_str_t            thread_pool_name;
@@ -40,6 +41,9 @@ struct ngx_smtp_service_s {
 
     ngx_resolver_t      *resolver;           /* may be NULL */
     ngx_msec_t           resolver_timeout;
+
+    ngx_array_t         *dests;              /* of ngx_smtp_dest_t *: where
+                                                it may route to; by route/ */
 
     ngx_uint_t           starttls;           /* NGX_SMTP_STARTTLS_* */
     ngx_uint_t           bare_newline;       /* NGX_SMTP_BARE_* */

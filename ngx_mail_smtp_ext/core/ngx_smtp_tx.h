@@ -24,12 +24,40 @@ typedef enum {
 } ngx_smtp_tx_result_e;
 
 
+/*
+ * Values of parameters, as they were given; data is NULL where one was not.
+ * What they mean is esmtp/'s.
+ */
+
+typedef enum {
+    NGX_SMTP_PARAM_RET = 0,                  /* DSN */
+    NGX_SMTP_PARAM_ENVID,
+    NGX_SMTP_PARAM_REQUIRETLS,               /* has no value: is empty */
+    NGX_SMTP_PARAM_MT_PRIORITY,
+    NGX_SMTP_PARAM_BY,                       /* DELIVERBY */
+    NGX_SMTP_PARAM_HOLDFOR,                  /* FUTURERELEASE */
+    NGX_SMTP_PARAM_HOLDUNTIL,
+    NGX_SMTP_PARAM_SOLICIT,                  /* NO-SOLICITING */
+    NGX_SMTP_PARAM_MTRK,
+    NGX_SMTP_PARAM_MAIL_MAX
+} ngx_smtp_param_mail_e;
+
+
+typedef enum {
+    NGX_SMTP_PARAM_NOTIFY = 0,               /* DSN */
+    NGX_SMTP_PARAM_ORCPT,
+    NGX_SMTP_PARAM_RRVS,
+    NGX_SMTP_PARAM_RCPT_MAX
+} ngx_smtp_param_rcpt_e;
+
+
 struct ngx_smtp_rcpt_s {
     ngx_queue_t              queue;          /* in tx->rcpts */
     ngx_str_t                addr;           /* where it goes, or rewritten */
     ngx_str_t                given;          /* as the client gave it */
     ngx_str_t                local;          /* of given */
     ngx_str_t                domain;
+    ngx_str_t                params[NGX_SMTP_PARAM_RCPT_MAX];
     ngx_smtp_dest_t         *dest;           /* set by the RCPT phase */
     ngx_smtp_verdict_t       verdict;        /* its reply */
     ngx_uint_t               n;              /* 0, 1, ... in tx */
@@ -49,6 +77,7 @@ struct ngx_smtp_tx_s {
     /* parameters of MAIL, by esmtp/ */
     off_t                    size;           /* SIZE=, -1: not given */
     ngx_str_t                auth;           /* AUTH=, decoded */
+    ngx_str_t                params[NGX_SMTP_PARAM_MAIL_MAX];
 
     ngx_queue_t              rcpts;          /* the accepted ones */
     ngx_uint_t               nrcpts;
@@ -63,6 +92,7 @@ struct ngx_smtp_tx_s {
     ngx_smtp_header_t        header;
     ngx_smtp_spool_t        *spool;
     off_t                    bytes;          /* content so far, also refused */
+    ngx_str_t                received;       /* our trace field, once made */
     ngx_smtp_verdict_t       verdict;        /* of the message */
 
     /* for the log */

@@ -25,13 +25,37 @@
 #define NGX_SMTP_EXT_STARTTLS    0x0010
 #define NGX_SMTP_EXT_AUTH        0x0020
 #define NGX_SMTP_EXT_CHUNKING    0x0040
+#define NGX_SMTP_EXT_DSN         0x0400
+#define NGX_SMTP_EXT_LIMITS      0x0800
+#define NGX_SMTP_EXT_REQUIRETLS  0x1000
+#define NGX_SMTP_EXT_PRIORITY    0x2000
+#define NGX_SMTP_EXT_DELIVERBY   0x4000
+#define NGX_SMTP_EXT_RELEASE     0x8000
+#define NGX_SMTP_EXT_RRVS        0x10000
+#define NGX_SMTP_EXT_SOLICITING  0x20000
+#define NGX_SMTP_EXT_MTRK        0x40000
 
 
-/* what a next hop said in its reply to EHLO */
-typedef struct {
+/*
+ * What a next hop said in its reply to EHLO, or what a destination that is
+ * none is able to do.
+ */
+struct ngx_smtp_caps_s {
     ngx_uint_t   extensions;     /* NGX_SMTP_EXT_* */
     off_t        size;           /* its limit; 0: none stated */
-} ngx_smtp_caps_t;
+
+    /* LIMITS; 0: none stated */
+    ngx_uint_t   rcpt_max;       /* RCPT in a transaction */
+    ngx_uint_t   mail_max;       /* MAIL in a session */
+    ngx_uint_t   domain_max;     /* domains of recipients in a session */
+
+    time_t       by_min;         /* DELIVERBY: least time for R */
+    time_t       hold_max;       /* FUTURERELEASE: longest time, 0: none */
+    time_t       hold_until;     /* ... latest date */
+
+    unsigned     known:1;        /* it has been asked */
+    unsigned     secure:1;       /* by TLS with a verified certificate */
+};
 
 
 typedef struct {
@@ -88,9 +112,14 @@ typedef struct {
 extern const ngx_smtp_esmtp_t *const  ngx_smtp_esmtp_table[];
 
 
-/* the longest list of parameters that emit_mail() of all can write */
-#define NGX_SMTP_ESMTP_MAIL_MAX  1024
-#define NGX_SMTP_ESMTP_RCPT_MAX  1024
+/*
+ * The longest list of parameters that emit_mail(), emit_rcpt() of all can
+ * write.  MAIL: SOLICIT 1007, AUTH 505, ENVID 107, MTRK 77, HOLDUNTIL 36, SIZE
+ * 26, BY 17, BODY 16, MT-PRIORITY 15, REQUIRETLS 11, RET 9, SMTPUTF8 9.
+ * RCPT: ORCPT 507, NOTIFY 36, RRVS 33.
+ */
+#define NGX_SMTP_ESMTP_MAIL_MAX  2048
+#define NGX_SMTP_ESMTP_RCPT_MAX  640
 
 
 /* replies to EHLO with what is offered now */

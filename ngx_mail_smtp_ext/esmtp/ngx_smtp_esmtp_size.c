@@ -26,6 +26,7 @@ static ngx_int_t ngx_smtp_esmtp_size_parse(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_str_t *value);
 static void ngx_smtp_esmtp_size_answer(ngx_smtp_caps_t *caps,
     ngx_str_t *args);
+static off_t ngx_smtp_esmtp_size_known(ngx_smtp_tx_t *tx);
 static u_char *ngx_smtp_esmtp_size_emit(ngx_smtp_caps_t *caps,
     ngx_smtp_tx_t *tx, u_char *p, u_char *end);
 static ngx_int_t ngx_smtp_esmtp_size_check(ngx_smtp_caps_t *caps,
@@ -113,15 +114,23 @@ ngx_smtp_esmtp_size_answer(ngx_smtp_caps_t *caps, ngx_str_t *args)
 }
 
 
+/* what we are going to send, else what the client said; -1: nothing */
+
+static off_t
+ngx_smtp_esmtp_size_known(ngx_smtp_tx_t *tx)
+{
+    return tx->data_end ? tx->spool->size + (off_t) tx->received.len
+                        : tx->size;
+}
+
+
 static u_char *
 ngx_smtp_esmtp_size_emit(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx, u_char *p,
     u_char *end)
 {
     off_t  size;
 
-    /* what is known for sure, else what the client said */
-
-    size = tx->data_end ? tx->spool->size : tx->size;
+    size = ngx_smtp_esmtp_size_known(tx);
 
     return (size < 0) ? p : ngx_slprintf(p, end, " SIZE=%O", size);
 }
@@ -133,7 +142,7 @@ ngx_smtp_esmtp_size_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
 {
     off_t  size;
 
-    size = tx->data_end ? tx->spool->size : tx->size;
+    size = ngx_smtp_esmtp_size_known(tx);
 
     if (caps->size && size > caps->size) {
         ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_TOO_BIG);

@@ -143,6 +143,14 @@ ngx_smtp_chunk_slice(ngx_smtp_dot_t *dot, u_char **pos, u_char *last,
 ngx_int_t
 ngx_smtp_chunk_end(ngx_smtp_dot_t *dot, ngx_str_t *out)
 {
+    if (dot->state == ngx_smtp_dot_mended) {
+
+        /* nothing is to come behind it that it would have to be told from */
+
+        dot->state = ngx_smtp_dot_line;
+        return NGX_DONE;
+    }
+
     if (dot->state != ngx_smtp_dot_cr) {
         return NGX_DONE;
     }

@@ -28,7 +28,8 @@ ngx_int_t ngx_smtp_chunk_decode(ngx_smtp_dot_t *dot, u_char **pos,
 
 /*
  * The last chunk has ended.  NGX_OK: out, the other half of a line end that
- * has to be mended, is to be added.  NGX_DONE: nothing is.
+ * has to be mended, is to be added.  NGX_DONE: nothing is.  The state after
+ * it is ngx_smtp_dot_line if the content ends in CRLF, or is empty.
  */
 ngx_int_t ngx_smtp_chunk_end(ngx_smtp_dot_t *dot, ngx_str_t *out);
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_relay.h>
+#include <ngx_smtp_received.h>
 
 
 /*
@@ -151,7 +152,9 @@ ngx_smtp_relay_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
     ngx_smtp_relay_t  *relay;
 
     relay = ngx_smtp_relay_get(tx, tx->dest);
-    if (relay == NULL) {
+    if (relay == NULL
+        || ngx_smtp_received_write(tx, &tx->received) != NGX_OK)
+    {
         ngx_smtp_op_finish(op, NGX_ERROR);
         return;
     }

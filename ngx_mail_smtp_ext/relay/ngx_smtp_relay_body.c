@@ -8,7 +8,6 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_relay.h>
-#include <ngx_smtp_received.h>
 
 
 /*
@@ -22,7 +21,7 @@
 
 
 static ngx_chain_t *ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay,
-    ngx_str_t *received, ngx_str_t *mark);
+    ngx_str_t *mark);
 static ngx_str_t *ngx_smtp_relay_end_mark(ngx_smtp_tx_t *tx);
 static ngx_chain_t *ngx_smtp_relay_body_piece(ngx_pool_t *pool, u_char *data,
     size_t len, ngx_chain_t *next);
@@ -39,7 +38,6 @@ static ngx_str_t  ngx_smtp_relay_crlf_mark = ngx_string(CRLF "." CRLF);
 ngx_int_t
 ngx_smtp_relay_body(ngx_smtp_relay_t *relay)
 {
-    ngx_str_t       received;
     ngx_chain_t    *chain;
     ngx_smtp_tx_t  *tx;
 
@@ -47,22 +45,18 @@ ngx_smtp_relay_body(ngx_smtp_relay_t *relay)
 
     relay->client->connection->log->action = "sending mail data to upstream";
 
-    if (ngx_smtp_received_write(tx, &received) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     relay->last_piece = (tx->dot.dots == 0);
 
     if (relay->last_piece) {
-        chain = ngx_smtp_relay_body_chain(relay, &received,
+        chain = ngx_smtp_relay_body_chain(relay,
                                           ngx_smtp_relay_end_mark(tx));
 
     } else {
         relay->offset = 0;
         relay->dot_state = 0;
 
-        chain = ngx_smtp_relay_body_piece(tx->pool, received.data,
-                                          received.len, NULL);
+        chain = ngx_smtp_relay_body_piece(tx->pool, tx->received.data,
+                                          tx->received.len, NULL);
     }
 
     if (chain == NULL) {
@@ -81,7 +75,6 @@ ngx_smtp_relay_body(ngx_smtp_relay_t *relay)
 ngx_int_t
 ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay)
 {
-    ngx_str_t           received;
     ngx_buf_t          *b;
     ngx_chain_t        *chain;
     ngx_smtp_client_t  *client;
@@ -96,11 +89,7 @@ ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay)
         return NGX_DECLINED;
     }
 
-    if (ngx_smtp_received_write(relay->tx, &received) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    chain = ngx_smtp_relay_body_chain(relay, &received, NULL);
+    chain = ngx_smtp_relay_body_chain(relay, NULL);
     if (chain == NULL) {
         return NGX_ERROR;
     }
@@ -108,7 +97,8 @@ ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay)
     client->connection->log->action = "sending mail data to upstream";
 
     b->last = ngx_sprintf(b->last, "BDAT %O LAST" CRLF,
-                          (off_t) received.len + relay->tx->spool->size);
+                          (off_t) relay->tx->received.len
+                          + relay->tx->spool->size);
 
     /* the commands with it, in one write */
 
@@ -130,8 +120,7 @@ ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay)
 /* Received, the content as it lies there, and the end mark if there is one */
 
 static ngx_chain_t *
-ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay, ngx_str_t *received,
-    ngx_str_t *mark)
+ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay, ngx_str_t *mark)
 {
     ngx_chain_t    *chain, *end, *cl;
     ngx_smtp_tx_t  *tx;
@@ -160,8 +149,8 @@ ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay, ngx_str_t *received,
         cl->next = end;
     }
 
-    return ngx_smtp_relay_body_piece(tx->pool, received->data, received->len,
-                                     chain);
+    return ngx_smtp_relay_body_piece(tx->pool, tx->received.data,
+                                     tx->received.len, chain);
 }
 
 

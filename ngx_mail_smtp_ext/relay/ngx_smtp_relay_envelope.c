@@ -424,8 +424,12 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
     relay->bye = (client->reply.code == 421);
 
     if (relay->bye && relay->kept && !relay->answered) {
-        /* said before it had read any of this: as good as closed */
+        /*
+         * Said before it had read any of this: as good as closed, and a chunk
+         * that went with it has not been taken.
+         */
         client->fresh = 0;
+        relay->end_sent = 0;
         return NGX_ERROR;
     }
 
@@ -434,8 +438,16 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
     if (step == NGX_SMTP_RELAY_FINAL) {
 
         if (relay->mail_failed || relay->nrefused) {
-            /* BDAT is refused as well, it had nobody to go to */
-            relay->drop = (client->body != NULL);
+
+            /*
+             * BDAT is refused as well, it had nobody to go to; RSET is due
+             * (RFC 3030, 2).  354 says that it was read as something else.
+             */
+
+            relay->drop = (client->body != NULL
+                           || client->reply.code / 100 == 3);
+            client->tx_open = 1;
+
             return ngx_smtp_relay_settle(relay);
         }
 
@@ -458,8 +470,9 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
 
         /* the chunk is on its way, whatever was said to what came before */
 
-        if (client->body == NULL) {
-            ngx_smtp_client_wait(client, ngx_smtp_relay_timeout(relay));
+        if (relay->end_sent) {
+            /* maybe the rest comes in one piece, behind the message */
+            ngx_smtp_client_wait(client, relay->conf->final_timeout);
         }
 
         return NGX_OK;
@@ -703,7 +716,10 @@ ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay)
     }
 
     relay->client->messages++;
-    relay->client->tx_open = 0;
+
+    /* RFC 3030, 2: RSET is due after BDAT that was refused */
+
+    relay->client->tx_open = (relay->chunk && verdict.code / 100 != 2);
 
     if (verdict.code / 100 == 2) {
         id.data = tx->id;

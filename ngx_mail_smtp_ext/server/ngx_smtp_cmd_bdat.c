@@ -18,11 +18,22 @@
  * the connection: what follows would be read as commands.
  *
  * A chunk is content as it is, without dot-stuffing and end mark.
+ *
+ * RFC 3030, 2 wants chunks that are refused to be dropped, however many have
+ * been sent ahead: they are no errors of the client's.  Only one that is
+ * longer than anybody would send by mistake is not waited for.
  */
 
 
 /* RFC 3030, 2: chunk-size ::= 1*DIGIT; more don't fit an off_t */
 #define NGX_SMTP_BDAT_DIGITS  18
+
+/*
+ * How much longer than smtp_max_message_size a chunk may be to be read, only
+ * for its reply: a gigabyte, as long as a sender that looks at no SIZE might
+ * have it.
+ */
+#define NGX_SMTP_BDAT_EXCESS  1073741824
 
 
 static ngx_int_t ngx_smtp_bdat_parse(ngx_smtp_session_t *s, ngx_str_t *args);
@@ -33,25 +44,40 @@ static ngx_int_t ngx_smtp_bdat_end(ngx_smtp_session_t *s);
 ngx_int_t
 ngx_smtp_command_bdat(ngx_smtp_session_t *s, ngx_str_t *args)
 {
+    off_t           limit;
+    ngx_smtp_tx_t  *tx;
+
     if (ngx_smtp_bdat_parse(s, args) != NGX_OK) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_BAD_CHUNK);
         return NGX_OK;
     }
 
-    s->chunk_refused = ngx_smtp_bdat_refuse(s);
+    limit = s->service->max_message_size;
 
-    if (!s->chunk_refused && s->tx->spool == NULL
-        && ngx_smtp_message_start(s->tx) != NGX_OK)
-    {
+    if (limit && s->chunk_left - NGX_SMTP_BDAT_EXCESS > limit) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_HUGE_CHUNK);
+        return NGX_OK;
+    }
+
+    s->chunk_refused = ngx_smtp_bdat_refuse(s);
+    s->input = ngx_smtp_bdat_input;
+
+    if (s->chunk_refused) {
+        return NGX_OK;
+    }
+
+    tx = s->tx;
+    tx->chunked = 1;
+
+    if (tx->spool == NULL && ngx_smtp_message_start(tx) != NGX_OK) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
         return NGX_OK;
     }
 
-    if (!s->chunk_refused) {
-        s->tx->chunked = 1;
+    if (limit && s->chunk_left > limit - tx->bytes) {
+        /* known before it comes: nothing of it is kept */
+        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_TOO_BIG);
     }
-
-    s->input = ngx_smtp_bdat_input;
 
     return NGX_OK;
 }
@@ -115,12 +141,18 @@ ngx_smtp_bdat_refuse(ngx_smtp_session_t *s)
         return NGX_SMTP_REPLY_NEED_HELO;
     }
 
+    if (!s->esmtp) {
+        return NGX_SMTP_REPLY_NEED_EHLO;
+    }
+
+    /* maybe behind a chunk, or behind recipients, that were refused */
+
     if (tx == NULL) {
-        return NGX_SMTP_REPLY_NEED_MAIL;
+        return NGX_SMTP_REPLY_CHUNK_NO_MAIL;
     }
 
     if (tx->nrcpts == 0) {
-        return tx->nrefused ? NGX_SMTP_REPLY_NO_VALID_RCPT
+        return tx->nrefused ? NGX_SMTP_REPLY_CHUNK_NO_RCPT
                             : NGX_SMTP_REPLY_NEED_RCPT;
     }
 
@@ -185,6 +217,11 @@ ngx_smtp_bdat_end(ngx_smtp_session_t *s)
     tx = s->tx;
 
     s->input = ngx_smtp_command_input;
+
+    if (s->connection->read->timer_set) {
+        /* that of mail data */
+        ngx_del_timer(s->connection->read);
+    }
 
     if (s->chunk_refused) {
         ngx_smtp_reply(s, s->chunk_refused);

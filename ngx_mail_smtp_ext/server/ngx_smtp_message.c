@@ -20,7 +20,6 @@
 
 
 static ngx_uint_t ngx_smtp_message_8bit(ngx_str_t *piece);
-static void ngx_smtp_message_fail(ngx_smtp_tx_t *tx, ngx_smtp_reply_e id);
 static void ngx_smtp_message_flushed(ngx_smtp_op_t *op);
 static void ngx_smtp_message_delivered(ngx_smtp_session_t *s, ngx_int_t rc);
 static void ngx_smtp_message_answer(ngx_smtp_session_t *s, ngx_int_t rc);
@@ -134,7 +133,7 @@ ngx_smtp_message_8bit(ngx_str_t *piece)
 }
 
 
-static void
+void
 ngx_smtp_message_fail(ngx_smtp_tx_t *tx, ngx_smtp_reply_e id)
 {
     tx->failed = 1;

@@ -25,6 +25,9 @@ ngx_int_t ngx_smtp_message_start(ngx_smtp_tx_t *tx);
  */
 void ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece);
 
+/* this will be the reply; what is still to come is dropped */
+void ngx_smtp_message_fail(ngx_smtp_tx_t *tx, ngx_smtp_reply_e id);
+
 /* an ngx_smtp_input_pt's result: the spool is being written to its file */
 ngx_int_t ngx_smtp_message_flush(ngx_smtp_session_t *s);
 

@@ -41,7 +41,9 @@
 #define NGX_SMTP_READ_BUSY      60000
 
 
+static void ngx_smtp_read_busy(ngx_smtp_session_t *s);
 static void ngx_smtp_read_wait(ngx_smtp_session_t *s);
+static void ngx_smtp_read_timer(ngx_smtp_session_t *s);
 static void ngx_smtp_read_wait_write(ngx_smtp_session_t *s);
 static ngx_int_t ngx_smtp_read_more(ngx_smtp_session_t *s);
 static ngx_buf_t *ngx_smtp_read_buffer(ngx_smtp_session_t *s);
@@ -85,10 +87,44 @@ ngx_smtp_read_handler(ngx_event_t *rev)
     }
 
     if (s->busy) {
+        ngx_smtp_read_busy(s);
         return;
     }
 
     ngx_smtp_read_run(s);
+}
+
+
+/*
+ * What is asked for a client that has reset its connection need not be waited
+ * for.  One that has only stopped sending may well read the reply; and a
+ * message that is being delivered is: its fate belongs in the log.
+ */
+
+static void
+ngx_smtp_read_busy(ngx_smtp_session_t *s)
+{
+    int                err;
+    socklen_t          len;
+    ngx_connection_t  *c;
+
+    if (s->tx && s->tx->data_end) {
+        return;
+    }
+
+    c = s->connection;
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err) {
+        (void) ngx_connection_error(c, err, "client connection failed");
+        ngx_smtp_session_close(s);
+    }
 }
 
 
@@ -262,17 +298,7 @@ ngx_smtp_read_wait(ngx_smtp_session_t *s)
         s->in = NULL;
     }
 
-    c->log->action = ngx_smtp_input_is_data(s)
-                     ? "reading mail data" : "waiting for command";
-
-    if (ngx_smtp_input_is_data(s)) {
-        /* for each piece, RFC 5321, 4.5.3.2.5 */
-        ngx_add_timer(c->read, s->service->data_timeout);
-
-    } else if (!c->read->timer_set) {
-        /* for the whole of a command: it can't be dripped in, 4.5.3.2.7 */
-        ngx_add_timer(c->read, s->service->command_timeout);
-    }
+    ngx_smtp_read_timer(s);
 
     if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
         ngx_smtp_session_close(s);
@@ -283,6 +309,47 @@ ngx_smtp_read_wait(ngx_smtp_session_t *s)
         c->idle = 1;
         ngx_reusable_connection(c, 1);
     }
+}
+
+
+/*
+ * For each piece of data (RFC 5321, 4.5.3.2.5), but for the whole of a command
+ * (4.5.3.2.7), so that it can't be dripped in; and a transaction as a whole
+ * has its time, too.
+ */
+
+static void
+ngx_smtp_read_timer(ngx_smtp_session_t *s)
+{
+    ngx_msec_t           timeout, used;
+    ngx_connection_t    *c;
+    ngx_smtp_service_t  *service;
+
+    c = s->connection;
+    service = s->service;
+
+    if (ngx_smtp_input_is_data(s)) {
+        c->log->action = "reading mail data";
+        timeout = service->data_timeout;
+
+    } else {
+        c->log->action = "waiting for command";
+
+        if (c->read->timer_set) {
+            return;
+        }
+
+        timeout = service->command_timeout;
+    }
+
+    if (s->tx) {
+        used = ngx_current_msec - s->tx->start;
+
+        timeout = (used < service->transaction_timeout)
+                  ? ngx_min(timeout, service->transaction_timeout - used) : 0;
+    }
+
+    ngx_add_timer(c->read, timeout);
 }
 
 

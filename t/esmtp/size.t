@@ -125,8 +125,8 @@ like $c->send_message(data => $small, mail_params => [ 'SIZE=900' ]), $taken,
 
 my $m = ($limited->messages())[-1];
 
-is $m->{from_params}, 'SIZE=' . length $small,
-   'buffered: SIZE is what was counted';
+is $m->{from_params}, 'SIZE=' . length $m->{data},
+   'buffered: SIZE is what is sent, with our Received';
 
 # no limit of the next hop
 

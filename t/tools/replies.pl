@@ -248,6 +248,8 @@ BAD_PARAMETER | name | the parameter of MAIL or RCPT is malformed, or comes twic
 UNKNOWN_PARAMETER | name | the parameter belongs to no extension that is offered, or came after HELO
 
 BAD_CHUNK | | BDAT with a bad size: nobody knows where its chunk ends
+CHUNK_NO_MAIL | | BDAT without MAIL, or behind a chunk that was refused; its octets have been read
+CHUNK_NO_RCPT | | BDAT after all recipients have been refused; its octets have been read
 CHUNKS_BEGUN | | RCPT or DATA after BDAT (RFC 3030, 2)
 NEED_HELO | | MAIL, RCPT, DATA, AUTH before EHLO or HELO
 NEED_EHLO | | AUTH after HELO
@@ -274,6 +276,7 @@ RELAY_DENIED | | no rule says where the recipient goes
 TOO_MANY_RCPT | | RCPT after `smtp_max_recipients` accepted, or as many refused ones
 OTHER_DESTINATION | | the recipient goes elsewhere than those before
 TOO_BIG | | the declared or the real size is over `smtp_max_message_size`, or over the limit of the next hop
+HUGE_CHUNK | | BDAT with a chunk longer than `smtp_max_message_size` by more than a gigabyte
 BARE_IN_DATA | | the message has a bare CR or LF, without `smtp_bare_newline normalise`
 LOOP | | the message has more `Received` fields than `smtp_max_received`
 NO_STORAGE | | a file could not be written: disk full, quota, too large
