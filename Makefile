@@ -13,6 +13,9 @@
 # make unit       the C tests alone
 # make asan       the suite on nginx with AddressSanitizer and UBSan
 # make matrix     the suite on each supported nginx, built from source
+# make fuzz       the parsers with libFuzzer, FUZZ_TIME seconds each (20);
+#                 TARGETS="dot line" runs a part
+# make bench      how fast mail data is scanned, beside memchr()
 # make demo       a server to try, on loopback ports;  make demo-stop ends it
 # make style      the house rules that a machine can check
 # make docs-check every example of the documentation through nginx -t
@@ -34,8 +37,8 @@ export JOBS
 unexport NGINX
 
 
-.PHONY:	all deps test unit asan matrix demo demo-stop style docs-check \
-	install clean
+.PHONY:	all deps test unit asan matrix fuzz bench demo demo-stop style \
+	docs-check install clean
 
 all:
 	@t/tools/build-packaged.sh $(CURDIR) $(BUILD)/packaged
@@ -54,6 +57,14 @@ asan:	deps
 
 matrix:	deps
 	@t/tools/matrix.sh $(TESTS)
+
+fuzz:	all
+	@t/tools/deps.sh fuzz
+	@t/tools/build-source.sh --sources-only 1.22.1
+	@t/tools/fuzz.sh $(TARGETS)
+
+bench:	all
+	@t/tools/bench.sh
 
 demo:
 	@t/tools/demo.sh start

@@ -28,8 +28,14 @@
 /* RFC 5321, 4.5.3.1.4 */
 #define NGX_MAIL_SMTP_EXT_LINE_MIN    512
 
+/* RFC 5321, 4.5.3.1.6 */
+#define NGX_MAIL_SMTP_EXT_TEXT_LINE_MIN  1000
+
 /* RFC 5321, 4.5.3.1.8 */
 #define NGX_MAIL_SMTP_EXT_RCPT_MIN    100
+
+/* of SMTP, RFC 5321, 4.5.4.2 */
+#define NGX_MAIL_SMTP_EXT_PORT        25
 
 /* core's default of "timeout": nobody has set it */
 #define NGX_MAIL_SMTP_EXT_TIMEOUT     60000
@@ -41,10 +47,16 @@ static char *ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent,
 static char *ngx_mail_smtp_ext_merge_server(ngx_conf_t *cf,
     ngx_smtp_service_t *prev, ngx_smtp_service_t *conf,
     ngx_mail_core_srv_conf_t *cscf);
+static char *ngx_mail_smtp_ext_lmtp(ngx_conf_t *cf,
+    ngx_mail_core_srv_conf_t *cscf);
 static char *ngx_mail_smtp_ext_merge_path(ngx_conf_t *cf,
     ngx_smtp_service_t *prev, ngx_smtp_service_t *conf);
 static char *ngx_mail_smtp_ext_no_auth_http(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_check(ngx_conf_t *cf, void *post, void *data);
+static char *ngx_mail_smtp_ext_check_text_line(ngx_conf_t *cf, void *post,
+    void *data);
+static void ngx_mail_smtp_ext_merge_strict(ngx_smtp_strict_t *prev,
+    ngx_smtp_strict_t *conf);
 
 
 extern ngx_module_t  ngx_mail_auth_http_module;
@@ -53,6 +65,20 @@ extern ngx_module_t  ngx_mail_auth_http_module;
 static ngx_conf_enum_t  ngx_mail_smtp_ext_bare_newlines[] = {
     { ngx_string("reject"), NGX_SMTP_BARE_REJECT },
     { ngx_string("normalise"), NGX_SMTP_BARE_NORMALISE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_stricts[] = {
+    { ngx_string("accept"), NGX_SMTP_STRICT_ACCEPT },
+    { ngx_string("reject"), NGX_SMTP_STRICT_REJECT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_vrfys[] = {
+    { ngx_string("off"), NGX_SMTP_VRFY_OFF },
+    { ngx_string("ambiguous"), NGX_SMTP_VRFY_AMBIGUOUS },
     { ngx_null_string, 0 }
 };
 
@@ -79,6 +105,12 @@ static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_buffer_bounds = {
 static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_line_bounds = {
     ngx_mail_smtp_ext_check, NGX_MAIL_SMTP_EXT_LINE_MIN,
     NGX_MAIL_SMTP_EXT_BUFFER_MIN / 2
+};
+
+/* 0, or RFC 5321, 4.5.3.1.6, at least */
+static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_text_line_bounds = {
+    ngx_mail_smtp_ext_check_text_line, NGX_MAIL_SMTP_EXT_TEXT_LINE_MIN,
+    1024 * 1024 * 1024
 };
 
 static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_body_bounds = {
@@ -172,6 +204,104 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
       offsetof(ngx_smtp_service_t, bare_newline),
       &ngx_mail_smtp_ext_bare_newlines },
 
+    { ngx_string("smtp_vrfy"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, vrfy),
+      &ngx_mail_smtp_ext_vrfys },
+
+    { ngx_string("smtp_lmtp"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, lmtp),
+      NULL },
+
+    { ngx_string("smtp_xclient_from"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_smtp_conf_set_cidr_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, xclient_from),
+      "lets everybody be anybody" },
+
+    { ngx_string("smtp_xforward_from"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_smtp_conf_set_cidr_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, xforward_from),
+      "lets everybody write into the log" },
+
+    { ngx_string("smtp_nul"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.nul),
+      &ngx_mail_smtp_ext_stricts },
+
+    { ngx_string("smtp_header_8bit"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.header_8bit),
+      &ngx_mail_smtp_ext_stricts },
+
+    { ngx_string("smtp_max_text_line"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.text_line),
+      &ngx_mail_smtp_ext_text_line_bounds },
+
+    { ngx_string("smtp_early_talker"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.early_talker),
+      &ngx_mail_smtp_ext_stricts },
+
+    { ngx_string("smtp_banner_delay"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.banner_delay),
+      NULL },
+
+    { ngx_string("smtp_error_delay"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.error_delay),
+      NULL },
+
+    { ngx_string("smtp_max_commands"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.max_commands),
+      NULL },
+
+    { ngx_string("smtp_max_idle_commands"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.max_idle_commands),
+      NULL },
+
+    { ngx_string("smtp_max_messages"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.max_messages),
+      NULL },
+
+    { ngx_string("smtp_max_refused_recipients"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.max_refused),
+      NULL },
+
     { ngx_string("smtp_temp_path"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_path_slot,
@@ -256,6 +386,18 @@ ngx_mail_smtp_ext_create_conf(ngx_conf_t *cf)
     conf->send_timeout = NGX_CONF_UNSET_MSEC;
     conf->transaction_timeout = NGX_CONF_UNSET_MSEC;
     conf->bare_newline = NGX_CONF_UNSET_UINT;
+    conf->strict.nul = NGX_CONF_UNSET_UINT;
+    conf->strict.header_8bit = NGX_CONF_UNSET_UINT;
+    conf->strict.early_talker = NGX_CONF_UNSET_UINT;
+    conf->strict.text_line = NGX_CONF_UNSET_SIZE;
+    conf->strict.banner_delay = NGX_CONF_UNSET_MSEC;
+    conf->strict.error_delay = NGX_CONF_UNSET_MSEC;
+    conf->strict.max_commands = NGX_CONF_UNSET_UINT;
+    conf->strict.max_idle_commands = NGX_CONF_UNSET_UINT;
+    conf->strict.max_messages = NGX_CONF_UNSET_UINT;
+    conf->strict.max_refused = NGX_CONF_UNSET_UINT;
+    conf->vrfy = NGX_CONF_UNSET_UINT;
+    conf->lmtp = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -297,14 +439,51 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                               prev->transaction_timeout, 3600000);
     ngx_conf_merge_uint_value(conf->bare_newline, prev->bare_newline,
                               NGX_SMTP_BARE_REJECT);
+    ngx_mail_smtp_ext_merge_strict(&prev->strict, &conf->strict);
+
+    ngx_conf_merge_uint_value(conf->vrfy, prev->vrfy,
+                              NGX_SMTP_VRFY_AMBIGUOUS);
+    ngx_conf_merge_value(conf->lmtp, prev->lmtp, 0);
     ngx_conf_merge_str_value(conf->thread_pool_name, prev->thread_pool_name,
                              "default");
+
+    if (conf->xclient_from == NULL) {
+        conf->xclient_from = prev->xclient_from;
+    }
+
+    if (conf->xforward_from == NULL) {
+        conf->xforward_from = prev->xforward_from;
+    }
 
     if (cscf->protocol != &ngx_mail_smtp_ext_protocol) {
         return NGX_CONF_OK;
     }
 
     return ngx_mail_smtp_ext_merge_server(cf, prev, conf, cscf);
+}
+
+
+static void
+ngx_mail_smtp_ext_merge_strict(ngx_smtp_strict_t *prev,
+    ngx_smtp_strict_t *conf)
+{
+    ngx_conf_merge_uint_value(conf->nul, prev->nul, NGX_SMTP_STRICT_REJECT);
+
+    /* much of what is sent in earnest has it */
+    ngx_conf_merge_uint_value(conf->header_8bit, prev->header_8bit,
+                              NGX_SMTP_STRICT_ACCEPT);
+    ngx_conf_merge_size_value(conf->text_line, prev->text_line, 0);
+
+    ngx_conf_merge_uint_value(conf->early_talker, prev->early_talker,
+                              NGX_SMTP_STRICT_REJECT);
+    ngx_conf_merge_msec_value(conf->banner_delay, prev->banner_delay, 0);
+    ngx_conf_merge_msec_value(conf->error_delay, prev->error_delay, 0);
+
+    ngx_conf_merge_uint_value(conf->max_commands, prev->max_commands, 0);
+    ngx_conf_merge_uint_value(conf->max_idle_commands,
+                              prev->max_idle_commands, 1000);
+    ngx_conf_merge_uint_value(conf->max_messages, prev->max_messages, 0);
+    ngx_conf_merge_uint_value(conf->max_refused, prev->max_refused, 0);
 }
 
 
@@ -348,11 +527,45 @@ ngx_mail_smtp_ext_merge_server(ngx_conf_t *cf, ngx_smtp_service_t *prev,
 
 #endif
 
+    if (conf->lmtp && ngx_mail_smtp_ext_lmtp(cf, cscf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (ngx_mail_smtp_ext_merge_path(cf, prev, conf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
     return ngx_mail_smtp_ext_no_auth_http(cf);
+}
+
+
+/* RFC 2033, 5: "it MUST NOT be used on the TCP service port 25" */
+
+static char *
+ngx_mail_smtp_ext_lmtp(ngx_conf_t *cf, ngx_mail_core_srv_conf_t *cscf)
+{
+    ngx_uint_t                  i;
+    ngx_mail_listen_t          *ls;
+    ngx_mail_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_mail_conf_get_module_main_conf(cf, ngx_mail_core_module);
+
+    ls = cmcf->listen.elts;
+
+    for (i = 0; i < cmcf->listen.nelts; i++) {
+
+        if (ls[i].ctx == cscf->ctx
+            && ngx_inet_get_port(ls[i].sockaddr) == NGX_MAIL_SMTP_EXT_PORT)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"smtp_lmtp\" is not for port %d "
+                          "in server in %s:%ui", NGX_MAIL_SMTP_EXT_PORT,
+                          cscf->file_name, cscf->line);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -451,4 +664,15 @@ ngx_mail_smtp_ext_check(ngx_conf_t *cf, void *post, void *data)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mail_smtp_ext_check_text_line(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t *sp = data;
+
+    /* no limit */
+
+    return (*sp == 0) ? NGX_CONF_OK : ngx_mail_smtp_ext_check(cf, post, data);
 }

@@ -312,7 +312,7 @@ ngx_smtp_cred_attempt(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
 static ngx_int_t
 ngx_smtp_cred_client(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
 {
-    *value = sasl->session->connection->addr_text;
+    *value = sasl->session->remote.addr_text;
 
     return NGX_OK;
 }

@@ -110,7 +110,7 @@ ngx_smtp_esmtp_auth_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 
     if (auth.len != 2 || ngx_strncmp(auth.data, "<>", 2) != 0) {
 
-        if (ngx_smtp_mailbox_parse(&path, &auth) != NGX_OK) {
+        if (ngx_smtp_mailbox_parse(&path, &auth, 0) != NGX_OK) {
             return NGX_ERROR;
         }
 

@@ -33,6 +33,7 @@ typedef struct ngx_smtp_caps_s       ngx_smtp_caps_t;
 #include <ngx_smtp_compat.h>
 #include <ngx_smtp_op.h>
 #include <ngx_smtp_thread.h>
+#include <ngx_smtp_cidr.h>
 
 #include <ngx_smtp_syntax.h>
 #include <ngx_smtp_addr.h>
@@ -41,10 +42,13 @@ typedef struct ngx_smtp_caps_s       ngx_smtp_caps_t;
 #include <ngx_smtp_dot.h>
 #include <ngx_smtp_chunk.h>
 #include <ngx_smtp_header.h>
+#include <ngx_smtp_attr.h>
+#include <ngx_smtp_mime.h>
 
 #include <ngx_smtp_spool.h>
 
 #include <ngx_smtp_reply.h>
+#include <ngx_smtp_remote.h>
 #include <ngx_smtp_session.h>
 #include <ngx_smtp_tx.h>
 #include <ngx_smtp_dest.h>

@@ -208,9 +208,13 @@ ngx_smtp_reply_write(ngx_smtp_session_t *s, ngx_uint_t code,
         return;
     }
 
-    if ((flags & NGX_SMTP_REPLY_FAULT)
-        && ++s->errors >= s->service->max_errors)
-    {
+    if (!(flags & NGX_SMTP_REPLY_FAULT)) {
+        return;
+    }
+
+    s->slowed = 1;
+
+    if (++s->errors >= s->service->max_errors) {
         ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
                       "client made too many errors: %ui", s->errors);
 

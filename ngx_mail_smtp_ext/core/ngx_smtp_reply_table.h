@@ -20,6 +20,7 @@
     /* what goes well */                                                     \
                                                                              \
     X(GREETING,         220, 0, 0, 0, BARE, "% ESMTP")                       \
+    X(GREETING_LMTP,    220, 0, 0, 0, BARE, "% LMTP")                        \
     X(HELO,             250, 0, 0, 0, BARE, "%")                             \
     X(OK,               250, 2, 0, 0, 0, "OK")                               \
     X(BYE,              221, 2, 0, 0, CLOSE, "Bye")                          \
@@ -28,6 +29,8 @@
       "Cannot verify, but will take mail for whom RCPT accepts")             \
     X(STARTTLS,         220, 2, 0, 0, 0, "Ready to start TLS")               \
     X(SENDER_OK,        250, 2, 1, 0, 0, "Sender OK")                        \
+    X(PRIORITY_LOWERED, 250, 2, 3, 6, 0,                                     \
+      "0 Sender OK, may not have a higher priority")                         \
     X(RECIPIENT_OK,     250, 2, 1, 5, 0, "Recipient OK")                     \
     X(START_INPUT,      354, 0, 0, 0, BARE,                                  \
       "End data with <CR><LF>.<CR><LF>")                                     \
@@ -48,7 +51,10 @@
     X(BAD_SENDER,       501, 5, 1, 7, FAULT, "Bad sender address syntax")    \
     X(BAD_RECIPIENT,    501, 5, 1, 3, FAULT, "Bad recipient address syntax") \
     X(BAD_PARAMETER,    501, 5, 5, 4, FAULT, "Bad parameter: %")             \
+    X(BY_TOO_SHORT,     555, 5, 5, 4, FAULT,                                 \
+      "Time for delivery is below the minimum")                              \
     X(UNKNOWN_PARAMETER, 555, 5, 5, 4, FAULT, "Unsupported parameter: %")    \
+    X(BAD_ATTRIBUTE,    501, 5, 5, 4, FAULT, "Bad attribute: %")             \
                                                                              \
     X(BAD_CHUNK,        501, 5, 5, 4, FAULT|CLOSE,                           \
       "Syntax: BDAT size [LAST], closing connection")                        \
@@ -57,11 +63,13 @@
                                                                              \
     X(NEED_HELO,        503, 5, 5, 1, FAULT, "Send EHLO or HELO first")      \
     X(NEED_EHLO,        503, 5, 5, 1, FAULT, "Send EHLO first")              \
+    X(NEED_LHLO,        503, 5, 5, 1, FAULT, "Send LHLO first")              \
     X(NEED_MAIL,        503, 5, 5, 1, FAULT, "Need MAIL first")              \
     X(NEED_RCPT,        503, 5, 5, 1, FAULT, "Need RCPT first")              \
     X(NESTED_MAIL,      503, 5, 5, 1, FAULT, "Transaction already open")     \
     X(CHUNKS_BEGUN,     503, 5, 5, 1, FAULT,                                 \
       "Only BDAT or RSET may follow BDAT")                                   \
+    X(BINARY_BY_DATA,   503, 5, 5, 1, FAULT, "BODY=BINARYMIME needs BDAT")   \
     X(CHUNK_NO_MAIL,    503, 5, 5, 1, 0, "Need MAIL first, chunk dropped")   \
     X(CHUNK_NO_RCPT,    554, 5, 5, 1, 0,                                     \
       "No valid recipients, chunk dropped")                                  \
@@ -94,9 +102,17 @@
       "Temporary authentication failure")                                    \
     X(AUTH_DONE,        503, 5, 5, 1, FAULT, "Already authenticated")        \
                                                                              \
+    /* XCLIENT, XFORWARD */                                                  \
+                                                                             \
+    X(NOT_TRUSTED,      550, 5, 7, 0, FAULT, "Insufficient authorization")   \
+                                                                             \
     /* recipients and messages */                                            \
                                                                              \
     X(RELAY_DENIED,     550, 5, 7, 1, FAULT, "Relaying denied")              \
+    X(SENDER_NEEDS_UTF8, 550, 5, 6, 7, FAULT,                                \
+      "Sender address needs SMTPUTF8")                                       \
+    X(RECIPIENT_NEEDS_UTF8, 553, 5, 6, 7, FAULT,                             \
+      "Recipient address needs SMTPUTF8")                                    \
     X(TOO_MANY_RCPT,    452, 4, 5, 3, 0, "Too many recipients")              \
     X(OTHER_DESTINATION, 452, 4, 5, 3, 0,                                    \
       "Recipient has another destination, send it in a new transaction")     \
@@ -106,6 +122,10 @@
       "Chunk size exceeds all limits, closing connection")                   \
     X(BARE_IN_DATA,     550, 5, 6, 0, 0,                                     \
       "Message has bare <CR> or <LF>, lines must end in <CR><LF>")           \
+    X(NUL_IN_DATA,      550, 5, 6, 0, 0, "Message has a NUL octet")          \
+    X(HEADER_8BIT,      550, 5, 6, 0, 0,                                     \
+      "Message has 8-bit octets in its header without SMTPUTF8")             \
+    X(TEXT_LINE_TOO_LONG, 550, 5, 6, 0, 0, "Message has too long a line")    \
     X(LOOP,             554, 5, 4, 6, 0, "Too many hops, mail loop")         \
     X(NO_STORAGE,       452, 4, 3, 1, 0, "Insufficient system storage")      \
     X(LOCAL_ERROR,      451, 4, 3, 0, 0, "Local error in processing")        \
@@ -119,6 +139,20 @@
       "Destination server did not confirm the message")                      \
     X(SERVER_LACKS_8BIT, 554, 5, 6, 3, 0,                                    \
       "Destination server does not take 8-bit content")                      \
+    X(SERVER_LACKS_BINARY, 554, 5, 6, 3, 0,                                  \
+      "Destination does not take binary content")                            \
+    X(SERVER_LACKS_UTF8, 550, 5, 6, 7, 0,                                    \
+      "Destination server does not take addresses in UTF-8")                 \
+    X(SERVER_LACKS_UTF8_HEADER, 550, 5, 6, 9, 0,                             \
+      "Destination server does not take header fields in UTF-8")             \
+    X(SERVER_LACKS_TLS, 550, 5, 7, 30, 0, "REQUIRETLS support required")     \
+    X(SERVER_LACKS_BY,  554, 5, 3, 3, 0,                                     \
+      "Destination server does not promise delivery in time")                \
+    X(SERVER_LACKS_RELEASE, 554, 5, 3, 3, 0,                                 \
+      "Destination server does not hold messages")                           \
+    X(SERVER_LACKS_RRVS, 550, 5, 7, 19, 0,                                   \
+      "Since when the mailbox is whose can't be found out")                  \
+    X(BY_EXPIRED,       554, 5, 4, 7, 0, "Delivery time expired")            \
     X(SERVER_CHANGED,   451, 4, 4, 5, 0,                                     \
       "Destination server now refuses a recipient, try again")               \
     X(PARTLY_REFUSED,   554, 5, 1, 0, 0,                                     \
@@ -133,5 +167,15 @@
       "Too many connections, closing connection")                            \
     X(TOO_MANY_ERRORS,  421, 4, 7, 0, CLOSE,                                 \
       "Too many errors, closing connection")                                 \
+    X(TOO_MANY_COMMANDS, 421, 4, 7, 0, CLOSE,                                \
+      "Too many commands, closing connection")                               \
+    X(TOO_MANY_IDLE,    421, 4, 7, 0, CLOSE,                                 \
+      "Too many commands without a message, closing connection")             \
+    X(TOO_MANY_MESSAGES, 421, 4, 7, 0, CLOSE,                                \
+      "Too many messages, closing connection")                               \
+    X(TOO_MANY_REFUSED, 421, 4, 7, 0, CLOSE,                                 \
+      "Too many refused recipients, closing connection")                     \
+    X(EARLY_TALKER,     554, 5, 5, 1, CLOSE,                                 \
+      "Client spoke before the greeting, closing connection")                \
     X(INTERNAL,         421, 4, 3, 0, CLOSE,                                 \
       "Internal error, closing connection")

@@ -29,6 +29,7 @@ ngx_smtp_session_create(ngx_connection_t *c, void **main_conf,
     void **srv_conf)
 {
     ngx_pool_cleanup_t  *cln;
+    ngx_mail_log_ctx_t  *ctx;
     ngx_smtp_session_t  *s;
 
     s = ngx_pcalloc(c->pool, sizeof(ngx_smtp_session_t));
@@ -52,6 +53,13 @@ ngx_smtp_session_create(ngx_connection_t *c, void **main_conf,
     s->start = ngx_current_msec;
 
     ngx_queue_init(&s->ops);
+
+    ngx_smtp_remote_init(s);
+
+    /* in the log the client is who it is taken for */
+
+    ctx = c->log->data;
+    ctx->client = &s->remote.addr_text;
 
     return s;
 }
@@ -97,12 +105,21 @@ ngx_smtp_session_set(ngx_str_t *field, ngx_str_t *value)
 }
 
 
+ngx_uint_t
+ngx_smtp_session_peer_in(ngx_smtp_session_t *s, ngx_array_t *cidrs)
+{
+    return cidrs && ngx_cidr_match(s->connection->sockaddr, cidrs) == NGX_OK;
+}
+
+
 void
 ngx_smtp_session_reset(ngx_smtp_session_t *s)
 {
     if (s->tx) {
         ngx_smtp_tx_finish(s->tx);
     }
+
+    ngx_smtp_remote_forward_free(s);
 
     (void) ngx_smtp_session_set(&s->helo, NULL);
     (void) ngx_smtp_session_set(&s->auth_user, NULL);
@@ -177,6 +194,8 @@ ngx_smtp_session_cleanup(void *data)
     (void) ngx_smtp_session_set(&s->auth_method, NULL);
     (void) ngx_smtp_session_set(&s->auth_server, NULL);
     (void) ngx_smtp_session_set(&s->refusal, NULL);
+
+    ngx_smtp_remote_free(s);
 
     if (s->in) {
         ngx_free(s->in);

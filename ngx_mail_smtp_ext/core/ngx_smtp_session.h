@@ -18,6 +18,27 @@
 #define NGX_SMTP_STARTTLS_ONLY  2
 
 
+#define NGX_SMTP_STRICT_ACCEPT  0
+#define NGX_SMTP_STRICT_REJECT  1
+
+
+/* how strict a server{} is with its clients */
+typedef struct {
+    ngx_uint_t           nul;                /* NGX_SMTP_STRICT_*, in content */
+    ngx_uint_t           header_8bit;        /* ... without SMTPUTF8 */
+    ngx_uint_t           early_talker;
+    size_t               text_line;          /* of content; 0: no limit */
+
+    ngx_msec_t           banner_delay;
+    ngx_msec_t           error_delay;
+
+    ngx_uint_t           max_commands;       /* in a session; 0: no limit */
+    ngx_uint_t           max_idle_commands;  /* ... since a message */
+    ngx_uint_t           max_messages;
+    ngx_uint_t           max_refused;        /* recipients */
+} ngx_smtp_strict_t;
+
+
 /* what a server{} offers and how far it goes; made when it is configured */
 struct ngx_smtp_service_s {
     ngx_str_t            server_name;
@@ -45,13 +66,22 @@ struct ngx_smtp_service_s {
     ngx_array_t         *dests;              /* of ngx_smtp_dest_t *: where
                                                 it may route to; by route/ */
 
+    ngx_array_t         *xclient_from;       /* of ngx_cidr_t; NULL: nobody */
+    ngx_array_t         *xforward_from;
+
     ngx_uint_t           starttls;           /* NGX_SMTP_STARTTLS_* */
     ngx_uint_t           bare_newline;       /* NGX_SMTP_BARE_* */
+    ngx_smtp_strict_t    strict;
+    ngx_uint_t           vrfy;               /* NGX_SMTP_VRFY_* */
+    ngx_flag_t           lmtp;               /* RFC 2033 */
 };
 
 
 #define NGX_SMTP_BARE_REJECT     0
 #define NGX_SMTP_BARE_NORMALISE  1
+
+#define NGX_SMTP_VRFY_OFF        0
+#define NGX_SMTP_VRFY_AMBIGUOUS  1
 
 
 /*
@@ -67,6 +97,9 @@ struct ngx_smtp_session_s {
     void                    **main_conf;
     void                    **srv_conf;
     ngx_smtp_service_t       *service;
+
+    ngx_smtp_remote_t         remote;        /* who the client is taken for */
+    ngx_smtp_xforward_t      *xforward;      /* NULL: nothing was said */
 
     ngx_smtp_tx_t            *tx;            /* NULL between MAIL and MAIL */
     ngx_queue_t               ops;           /* of the session, not the tx */
@@ -87,6 +120,8 @@ struct ngx_smtp_session_s {
     ngx_msec_t                start;         /* ngx_current_msec at accept */
     ngx_msec_t                auth_time;     /* of the last AUTH */
     ngx_uint_t                commands;
+    ngx_uint_t                idle_commands; /* since the last message */
+    ngx_uint_t                nrefused;      /* recipients */
     ngx_uint_t                errors;
     ngx_uint_t                auth_attempts;
     ngx_uint_t                transactions;
@@ -110,6 +145,8 @@ struct ngx_smtp_session_s {
     unsigned                  running:1;     /* inside the input loop */
     unsigned                  chunk_last:1;
     unsigned                  refused:1;     /* a negative reply was sent */
+    unsigned                  slowed:1;      /* smtp_error_delay is due */
+    unsigned                  greeted:1;     /* or told why not */
 };
 
 
@@ -132,6 +169,13 @@ ngx_smtp_session_t *ngx_smtp_session_get(ngx_connection_t *c);
  * nothing), without growth, however often.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_smtp_session_set(ngx_str_t *field, ngx_str_t *value);
+
+/*
+ * Is the peer among those ngx_cidr_t?  The real one, whoever XCLIENT says it
+ * is.  cidrs may be NULL: nobody is.
+ */
+ngx_uint_t ngx_smtp_session_peer_in(ngx_smtp_session_t *s,
+    ngx_array_t *cidrs);
 
 /* forgets what EHLO, AUTH and MAIL established (RFC 3207, 4.2) */
 void ngx_smtp_session_reset(ngx_smtp_session_t *s);

@@ -21,6 +21,10 @@
 #define NGX_SMTP_TX_POOL_SIZE  2048
 
 
+#define ngx_smtp_tx_is_8bit(s)                                               \
+    ngx_smtp_is_8bit((s)->data, (s)->data + (s)->len)
+
+
 static ngx_uint_t  ngx_smtp_tx_counter;
 
 
@@ -82,6 +86,8 @@ ngx_smtp_tx_finish(ngx_smtp_tx_t *tx)
 
     ngx_smtp_phase_log(s, tx);
 
+    ngx_smtp_remote_forward_free(s);
+
     s->tx = NULL;
     tx->session = NULL;
 
@@ -111,6 +117,47 @@ ngx_smtp_tx_release(ngx_smtp_tx_t *tx)
     if (--tx->refs == 0) {
         ngx_destroy_pool(tx->pool);
     }
+}
+
+
+ngx_uint_t
+ngx_smtp_tx_utf8_envelope(ngx_smtp_tx_t *tx)
+{
+    ngx_queue_t      *q;
+    ngx_smtp_rcpt_t  *rcpt;
+
+    if (!tx->utf8) {
+        /* then there is none */
+        return 0;
+    }
+
+    if (ngx_smtp_tx_is_8bit(&tx->mail_from)
+        || (tx->rcpt && ngx_smtp_tx_is_8bit(&tx->rcpt->addr)))
+    {
+        return 1;
+    }
+
+    for (q = ngx_queue_head(&tx->rcpts);
+         q != ngx_queue_sentinel(&tx->rcpts);
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        if (ngx_smtp_tx_is_8bit(&rcpt->addr)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_smtp_tx_utf8_message(ngx_smtp_tx_t *tx)
+{
+    return tx->utf8
+           && (tx->mime.header_8bit || tx->mime.part_8bit
+               || ngx_smtp_tx_utf8_envelope(tx));
 }
 
 

@@ -59,7 +59,9 @@ struct ngx_smtp_rcpt_s {
     ngx_str_t                domain;
     ngx_str_t                params[NGX_SMTP_PARAM_RCPT_MAX];
     ngx_smtp_dest_t         *dest;           /* set by the RCPT phase */
-    ngx_smtp_verdict_t       verdict;        /* its reply */
+    ngx_smtp_verdict_t       verdict;        /* its reply; once the message is
+                                                there, what came of it for
+                                                LMTP; code 0: as tx->verdict */
     ngx_uint_t               n;              /* 0, 1, ... in tx */
 };
 
@@ -78,6 +80,7 @@ struct ngx_smtp_tx_s {
     off_t                    size;           /* SIZE=, -1: not given */
     ngx_str_t                auth;           /* AUTH=, decoded */
     ngx_str_t                params[NGX_SMTP_PARAM_MAIL_MAX];
+    ngx_uint_t               mail_reply;     /* to MAIL; 0: SENDER_OK */
 
     ngx_queue_t              rcpts;          /* the accepted ones */
     ngx_uint_t               nrcpts;
@@ -90,8 +93,10 @@ struct ngx_smtp_tx_s {
 
     ngx_smtp_dot_t           dot;
     ngx_smtp_header_t        header;
+    ngx_smtp_mime_t          mime;           /* fed where somebody asks */
     ngx_smtp_spool_t        *spool;
     off_t                    bytes;          /* content so far, also refused */
+    size_t                   text_line;      /* of the present line of it */
     ngx_str_t                received;       /* our trace field, once made */
     ngx_smtp_verdict_t       verdict;        /* of the message */
 
@@ -109,7 +114,9 @@ struct ngx_smtp_tx_s {
     ngx_msec_t               connect_time;   /* to the next hop; -1: none */
     ngx_msec_t               deliver_time;   /* from data_end to the verdict */
 
+    unsigned                 utf8:1;         /* SMTPUTF8 */
     unsigned                 body_8bit:1;    /* BODY=8BITMIME */
+    unsigned                 body_binary:1;  /* BODY=BINARYMIME */
     unsigned                 content_8bit:1; /* looked at if body_8bit */
     unsigned                 chunked:1;      /* BDAT has begun */
     unsigned                 failed:1;       /* verdict stands, drop the data */
@@ -131,6 +138,15 @@ void ngx_smtp_tx_park(ngx_smtp_tx_t *tx);
 /* for threads: the pool lives until everyone has let go */
 void ngx_smtp_tx_hold(ngx_smtp_tx_t *tx);
 void ngx_smtp_tx_release(ngx_smtp_tx_t *tx);
+
+/*
+ * RFC 6531, 3.2: does an address, where it goes, need SMTPUTF8?  Of the
+ * sender, of tx->rcpt while there is one, or of any recipient.
+ */
+ngx_uint_t ngx_smtp_tx_utf8_envelope(ngx_smtp_tx_t *tx);
+
+/* the same, or its header; only when it was declared, and at its end */
+ngx_uint_t ngx_smtp_tx_utf8_message(ngx_smtp_tx_t *tx);
 
 /* a copy in the transaction's pool; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_smtp_tx_copy(ngx_smtp_tx_t *tx, ngx_str_t *dst, ngx_str_t *src);

@@ -47,6 +47,9 @@ ngx_smtp_var_getter(pid);
 ngx_smtp_var_getter(connection);
 ngx_smtp_var_getter(remote_addr);
 ngx_smtp_var_getter(remote_port);
+ngx_smtp_var_getter(client_name);
+ngx_smtp_var_getter(client_reverse_name);
+ngx_smtp_var_getter(xforward);
 ngx_smtp_var_getter(server_addr);
 ngx_smtp_var_getter(server_port);
 ngx_smtp_var_getter(server_name);
@@ -100,6 +103,25 @@ const ngx_smtp_var_t  ngx_smtp_var_table[] = {
     { ngx_string("smtp_helo"), ngx_smtp_var_session_str,
       offsetof(ngx_smtp_session_t, helo) },
 
+    { ngx_string("smtp_client_name"), ngx_smtp_var_client_name, 0 },
+    { ngx_string("smtp_client_reverse_name"),
+      ngx_smtp_var_client_reverse_name, 0 },
+
+    { ngx_string("smtp_xforward_name"), ngx_smtp_var_xforward,
+      NGX_SMTP_XFORWARD_NAME },
+    { ngx_string("smtp_xforward_addr"), ngx_smtp_var_xforward,
+      NGX_SMTP_XFORWARD_ADDR },
+    { ngx_string("smtp_xforward_port"), ngx_smtp_var_xforward,
+      NGX_SMTP_XFORWARD_PORT },
+    { ngx_string("smtp_xforward_proto"), ngx_smtp_var_xforward,
+      NGX_SMTP_XFORWARD_PROTO },
+    { ngx_string("smtp_xforward_helo"), ngx_smtp_var_xforward,
+      NGX_SMTP_XFORWARD_HELO },
+    { ngx_string("smtp_xforward_ident"), ngx_smtp_var_xforward,
+      NGX_SMTP_XFORWARD_IDENT },
+    { ngx_string("smtp_xforward_source"), ngx_smtp_var_xforward,
+      NGX_SMTP_XFORWARD_SOURCE },
+
     { ngx_string("smtp_auth_user"), ngx_smtp_var_session_str,
       offsetof(ngx_smtp_session_t, auth_user) },
     { ngx_string("smtp_auth_method"), ngx_smtp_var_session_str,
@@ -112,6 +134,8 @@ const ngx_smtp_var_t  ngx_smtp_var_table[] = {
       offsetof(ngx_smtp_tx_t, nrcpts) },
     { ngx_string("smtp_rcpt_refused"), ngx_smtp_var_tx_uint,
       offsetof(ngx_smtp_tx_t, nrefused) },
+    { ngx_string("smtp_priority"), ngx_smtp_var_tx_str,
+      offsetof(ngx_smtp_tx_t, params[NGX_SMTP_PARAM_MT_PRIORITY]) },
     { ngx_string("smtp_bytes"), ngx_smtp_var_bytes, 0 },
     { ngx_string("smtp_request_time"), ngx_smtp_var_request_time, 0 },
     { ngx_string("smtp_data_time"), ngx_smtp_var_data_time, 0 },
@@ -166,7 +190,8 @@ ngx_smtp_var_find(ngx_str_t *name)
 
 
 void
-ngx_smtp_var_protocol(ngx_smtp_session_t *s, ngx_str_t *value)
+ngx_smtp_var_protocol(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_str_t *value)
 {
     ngx_uint_t  i;
 
@@ -174,7 +199,19 @@ ngx_smtp_var_protocol(ngx_smtp_session_t *s, ngx_str_t *value)
         ngx_string("ESMTP"),
         ngx_string("ESMTPS"),
         ngx_string("ESMTPA"),
-        ngx_string("ESMTPSA")
+        ngx_string("ESMTPSA"),
+        ngx_string("UTF8SMTP"),
+        ngx_string("UTF8SMTPS"),
+        ngx_string("UTF8SMTPA"),
+        ngx_string("UTF8SMTPSA"),
+        ngx_string("LMTP"),
+        ngx_string("LMTPS"),
+        ngx_string("LMTPA"),
+        ngx_string("LMTPSA"),
+        ngx_string("UTF8LMTP"),
+        ngx_string("UTF8LMTPS"),
+        ngx_string("UTF8LMTPA"),
+        ngx_string("UTF8LMTPSA")
     };
 
     /* RFC 3848 has names for ESMTP only: HELO is SMTP, also under TLS */
@@ -188,6 +225,14 @@ ngx_smtp_var_protocol(ngx_smtp_session_t *s, ngx_str_t *value)
 
     if (s->authenticated) {
         i += 2;
+    }
+
+    if (tx && tx->utf8) {
+        i += 4;
+    }
+
+    if (s->service->lmtp) {
+        i += 8;
     }
 
     *value = names[i];
@@ -276,7 +321,7 @@ ngx_smtp_var_getter(connection)
 
 ngx_smtp_var_getter(remote_addr)
 {
-    *value = s->connection->addr_text;
+    *value = s->remote.addr_text;
 
     return NGX_OK;
 }
@@ -284,15 +329,43 @@ ngx_smtp_var_getter(remote_addr)
 
 ngx_smtp_var_getter(remote_port)
 {
-    in_port_t  port;
-
-    port = ngx_inet_get_port(s->connection->sockaddr);
-
-    if (port == 0) {
+    if (s->remote.port == 0) {
         return NGX_DECLINED;
     }
 
-    return ngx_smtp_var_uint(pool, value, port);
+    return ngx_smtp_var_uint(pool, value, s->remote.port);
+}
+
+
+ngx_smtp_var_getter(client_name)
+{
+    *value = s->remote.name;
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_smtp_var_getter(client_reverse_name)
+{
+    if (s->remote.xclient == NULL) {
+        return NGX_DECLINED;
+    }
+
+    *value = s->remote.xclient->reverse_name.text;
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_smtp_var_getter(xforward)
+{
+    if (s->xforward == NULL) {
+        return NGX_DECLINED;
+    }
+
+    *value = s->xforward->attrs[data].text;
+
+    return value->len ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -301,6 +374,12 @@ ngx_smtp_var_getter(server_addr)
     ngx_str_t          addr;
     ngx_connection_t  *c;
     u_char             buf[NGX_SOCKADDR_STRLEN];
+
+    if (s->remote.xclient && s->remote.xclient->dest) {
+        *value = s->remote.xclient->dest_addr.text;
+
+        return value->len ? NGX_OK : NGX_DECLINED;
+    }
 
     c = s->connection;
 
@@ -326,6 +405,12 @@ ngx_smtp_var_getter(server_port)
 {
     in_port_t          port;
     ngx_connection_t  *c;
+
+    if (s->remote.xclient && s->remote.xclient->dest) {
+        port = s->remote.xclient->dest_port;
+
+        return port ? ngx_smtp_var_uint(pool, value, port) : NGX_DECLINED;
+    }
 
     c = s->connection;
 
@@ -420,7 +505,7 @@ ngx_smtp_var_getter(with)
         return NGX_DECLINED;
     }
 
-    ngx_smtp_var_protocol(s, value);
+    ngx_smtp_var_protocol(s, tx, value);
 
     return NGX_OK;
 }

@@ -38,8 +38,12 @@ extern const ngx_smtp_var_t  ngx_smtp_var_table[];
 /* NULL: no such variable */
 const ngx_smtp_var_t *ngx_smtp_var_find(ngx_str_t *name);
 
-/* what Received says behind "with", RFC 5321, 4.4, and RFC 3848; constant */
-void ngx_smtp_var_protocol(ngx_smtp_session_t *s, ngx_str_t *value);
+/*
+ * What Received says behind "with", RFC 5321, 4.4, RFC 3848 and RFC 6531, 4.3;
+ * constant.  tx may be NULL.
+ */
+void ngx_smtp_var_protocol(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_str_t *value);
 
 
 #endif /* _NGX_SMTP_VAR_H_INCLUDED_ */

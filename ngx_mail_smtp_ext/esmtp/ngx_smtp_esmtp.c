@@ -17,16 +17,27 @@
 
 
 /* parameters of one command; there are fewer in the table */
-#define NGX_SMTP_ESMTP_PARAMS_MAX  8
+#define NGX_SMTP_ESMTP_PARAMS_MAX  16
 
 /* the keywords of all extensions with their parameters and line ends */
 #define NGX_SMTP_ESMTP_EHLO_MAX  2048
 
 
+extern ngx_module_t  ngx_mail_smtp_ext_esmtp_module;
+
+
+static ngx_uint_t ngx_smtp_esmtp_misplaced(ngx_smtp_tx_t *tx,
+    ngx_uint_t rcpt, ngx_str_t *value);
+static ngx_int_t ngx_smtp_esmtp_complete(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx);
 static const ngx_smtp_esmtp_param_t *ngx_smtp_esmtp_find(
     ngx_smtp_session_t *s, ngx_uint_t rcpt, ngx_str_t *name);
 static ngx_uint_t ngx_smtp_esmtp_offered(ngx_smtp_session_t *s,
     const ngx_smtp_esmtp_t *ext);
+static ngx_uint_t ngx_smtp_esmtp_impossible(ngx_smtp_session_t *s,
+    ngx_uint_t bit);
+static ngx_uint_t ngx_smtp_esmtp_everywhere(ngx_smtp_session_t *s,
+    ngx_uint_t bit);
 
 
 void
@@ -42,6 +53,10 @@ ngx_smtp_esmtp_reply(ngx_smtp_session_t *s)
     p = ngx_slprintf(buf, end, "%V", &s->service->server_name);
 
     for (ext = ngx_smtp_esmtp_table; *ext; ext++) {
+
+        if (!ngx_smtp_esmtp_enabled(s, (*ext)->bit)) {
+            continue;
+        }
 
         mark = p;
         p = ngx_slprintf(p, end, "\n%V", &(*ext)->keyword);
@@ -74,7 +89,7 @@ ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         rc = ngx_smtp_param_next(&param, &p, last);
 
         if (rc == NGX_DONE) {
-            return NGX_OK;
+            return rcpt ? NGX_OK : ngx_smtp_esmtp_complete(s, tx);
         }
 
         if (rc == NGX_ERROR) {
@@ -103,7 +118,9 @@ ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
             }
         }
 
-        if (i < n || n == NGX_SMTP_ESMTP_PARAMS_MAX) {
+        if (i < n || n == NGX_SMTP_ESMTP_PARAMS_MAX
+            || ngx_smtp_esmtp_misplaced(tx, rcpt, &param.value))
+        {
             rc = NGX_ERROR;
 
         } else {
@@ -120,6 +137,61 @@ ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
             return NGX_DONE;
         }
     }
+}
+
+
+/* RFC 6531, 3.3: UTF-8 only with SMTPUTF8; MAIL has no use for it (6533, 3) */
+
+static ngx_uint_t
+ngx_smtp_esmtp_misplaced(ngx_smtp_tx_t *tx, ngx_uint_t rcpt, ngx_str_t *value)
+{
+    return !(rcpt && tx->utf8)
+           && ngx_smtp_is_8bit(value->data, value->data + value->len);
+}
+
+
+/* what can be said of MAIL's parameters only when all of them are there */
+
+static ngx_int_t
+ngx_smtp_esmtp_complete(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx)
+{
+    ngx_str_t  name;
+
+    /* RFC 3885, 3.2 */
+
+    if (tx->params[NGX_SMTP_PARAM_MTRK].data
+        && tx->params[NGX_SMTP_PARAM_ENVID].data == NULL)
+    {
+        ngx_str_set(&name, "MTRK without ENVID");
+        ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_PARAMETER, &name);
+        return NGX_DONE;
+    }
+
+    /* RFC 4865, 5.2.2 */
+
+    if (tx->params[NGX_SMTP_PARAM_BY].data
+        && ngx_smtp_esmtp_released(tx) > 0
+        && ngx_smtp_esmtp_released(tx) > ngx_smtp_esmtp_deliver_by(tx))
+    {
+        ngx_str_set(&name, "to be held for longer than BY");
+        ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_PARAMETER, &name);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_smtp_esmtp_keep(ngx_smtp_session_t *s, ngx_str_t *param,
+    ngx_str_t *value)
+{
+    if (ngx_smtp_tx_copy(s->tx, param, value) != NGX_OK) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_LOCAL_ERROR);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -155,15 +227,129 @@ ngx_smtp_esmtp_find(ngx_smtp_session_t *s, ngx_uint_t rcpt, ngx_str_t *name)
 }
 
 
+ngx_uint_t
+ngx_smtp_esmtp_offers(ngx_smtp_session_t *s, ngx_uint_t bit)
+{
+    const ngx_smtp_esmtp_t *const  *ext;
+
+    for (ext = ngx_smtp_esmtp_table; *ext; ext++) {
+        if ((*ext)->bit == bit) {
+            return ngx_smtp_esmtp_offered(s, *ext);
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_uint_t
 ngx_smtp_esmtp_offered(ngx_smtp_session_t *s, const ngx_smtp_esmtp_t *ext)
 {
     u_char  *p, buf[NGX_SMTP_ESMTP_EHLO_MAX];
 
+    if (!ngx_smtp_esmtp_enabled(s, ext->bit)) {
+        return 0;
+    }
+
     p = buf;
 
     return ext->advertise == NULL
            || ext->advertise(s, &p, buf + sizeof(buf)) == NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_smtp_esmtp_enabled(ngx_smtp_session_t *s, ngx_uint_t bit)
+{
+    ngx_smtp_esmtp_conf_t  *conf;
+
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_esmtp_module);
+
+    if (conf->on & bit) {
+        return !ngx_smtp_esmtp_impossible(s, bit);
+    }
+
+    return (conf->next_hop & bit) && ngx_smtp_esmtp_everywhere(s, bit);
+}
+
+
+/* commands of extensions have their keywords as names */
+
+ngx_uint_t
+ngx_smtp_esmtp_command(ngx_smtp_session_t *s, const ngx_str_t *verb)
+{
+    const ngx_smtp_esmtp_t *const  *ext;
+
+    for (ext = ngx_smtp_esmtp_table; *ext; ext++) {
+
+        if ((*ext)->keyword.len == verb->len
+            && ngx_strncmp((*ext)->keyword.data, verb->data, verb->len) == 0)
+        {
+            return ngx_smtp_esmtp_enabled(s, (*ext)->bit);
+        }
+    }
+
+    return 1;
+}
+
+
+/* wherever a message may go from here, it can't be had */
+
+static ngx_uint_t
+ngx_smtp_esmtp_impossible(ngx_smtp_session_t *s, ngx_uint_t bit)
+{
+    ngx_uint_t         i;
+    ngx_array_t       *dests;
+    ngx_smtp_caps_t   *caps;
+    ngx_smtp_dest_t  **dest;
+
+    dests = s->service->dests;
+
+    if (dests == NULL) {
+        return 0;
+    }
+
+    dest = dests->elts;
+
+    for (i = 0; i < dests->nelts; i++) {
+        caps = dest[i]->caps;
+
+        if (caps == NULL || !caps->fixed || (caps->extensions & bit)) {
+            return 0;
+        }
+    }
+
+    return i != 0;
+}
+
+
+/* each place where a message may go is known to have it */
+
+static ngx_uint_t
+ngx_smtp_esmtp_everywhere(ngx_smtp_session_t *s, ngx_uint_t bit)
+{
+    ngx_uint_t         i;
+    ngx_array_t       *dests;
+    ngx_smtp_caps_t   *caps;
+    ngx_smtp_dest_t  **dest;
+
+    dests = s->service->dests;
+
+    if (dests == NULL) {
+        return 0;
+    }
+
+    dest = dests->elts;
+
+    for (i = 0; i < dests->nelts; i++) {
+        caps = dest[i]->caps;
+
+        if (caps == NULL || !caps->known || !(caps->extensions & bit)) {
+            return 0;
+        }
+    }
+
+    return i != 0;
 }
 
 

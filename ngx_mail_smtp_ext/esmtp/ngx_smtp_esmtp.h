@@ -16,6 +16,7 @@
 
 #include <ngx_smtp_core.h>
 #include <ngx_smtp_param.h>
+#include <ngx_smtp_datetime.h>
 
 
 #define NGX_SMTP_EXT_PIPELINING  0x0001
@@ -25,6 +26,8 @@
 #define NGX_SMTP_EXT_STARTTLS    0x0010
 #define NGX_SMTP_EXT_AUTH        0x0020
 #define NGX_SMTP_EXT_CHUNKING    0x0040
+#define NGX_SMTP_EXT_SMTPUTF8    0x0100
+#define NGX_SMTP_EXT_BINARYMIME  0x0200
 #define NGX_SMTP_EXT_DSN         0x0400
 #define NGX_SMTP_EXT_LIMITS      0x0800
 #define NGX_SMTP_EXT_REQUIRETLS  0x1000
@@ -34,6 +37,8 @@
 #define NGX_SMTP_EXT_RRVS        0x10000
 #define NGX_SMTP_EXT_SOLICITING  0x20000
 #define NGX_SMTP_EXT_MTRK        0x40000
+#define NGX_SMTP_EXT_XCLIENT     0x80000
+#define NGX_SMTP_EXT_XFORWARD    0x100000
 
 
 /*
@@ -54,6 +59,7 @@ struct ngx_smtp_caps_s {
     time_t       hold_until;     /* ... latest date */
 
     unsigned     known:1;        /* it has been asked */
+    unsigned     fixed:1;        /* it can't change: the destination is ours */
     unsigned     secure:1;       /* by TLS with a verified certificate */
 };
 
@@ -108,19 +114,58 @@ typedef struct {
 } ngx_smtp_esmtp_t;
 
 
+/* smtp_extensions of a server{} */
+typedef struct {
+    ngx_uint_t                     set;      /* those that it names */
+    ngx_uint_t                     on;
+    ngx_uint_t                     next_hop;
+} ngx_smtp_esmtp_conf_t;
+
+
+/* have directives of their own, or no server can do without them */
+#define NGX_SMTP_ESMTP_FIXED                                                 \
+    (NGX_SMTP_EXT_STARTTLS|NGX_SMTP_EXT_AUTH|NGX_SMTP_EXT_ENHANCED           \
+     |NGX_SMTP_EXT_XCLIENT|NGX_SMTP_EXT_XFORWARD)
+
+/* only as the next hop, or not at all: it is the one to hold messages */
+#define NGX_SMTP_ESMTP_NOT_OURS  NGX_SMTP_EXT_RELEASE
+
+/* off unless configured: they promise what is up to others */
+#define NGX_SMTP_ESMTP_OFF                                                   \
+    (NGX_SMTP_EXT_PRIORITY|NGX_SMTP_EXT_DELIVERBY|NGX_SMTP_EXT_RELEASE       \
+     |NGX_SMTP_EXT_RRVS|NGX_SMTP_EXT_SOLICITING|NGX_SMTP_EXT_MTRK)
+
+
 /* the last row is NULL */
 extern const ngx_smtp_esmtp_t *const  ngx_smtp_esmtp_table[];
 
 
 /*
  * The longest list of parameters that emit_mail(), emit_rcpt() of all can
- * write.  MAIL: SOLICIT 1007, AUTH 505, ENVID 107, MTRK 77, HOLDUNTIL 36, SIZE
+ * write.  MAIL: SOLICIT 1007, AUTH 505, ENVID 107, MTRK 102, HOLDUNTIL 36, SIZE
  * 26, BY 17, BODY 16, MT-PRIORITY 15, REQUIRETLS 11, RET 9, SMTPUTF8 9.
  * RCPT: ORCPT 507, NOTIFY 36, RRVS 33.
  */
 #define NGX_SMTP_ESMTP_MAIL_MAX  2048
 #define NGX_SMTP_ESMTP_RCPT_MAX  640
 
+
+/*
+ * smtp_extensions has not switched it off, and destinations are up to it; 0:
+ * neither it nor its commands are there.
+ */
+ngx_uint_t ngx_smtp_esmtp_enabled(ngx_smtp_session_t *s, ngx_uint_t bit);
+
+/* 0: verb is the command of an extension that is not enabled */
+ngx_uint_t ngx_smtp_esmtp_command(ngx_smtp_session_t *s,
+    const ngx_str_t *verb);
+
+/*
+ * For parse(): keeps a copy of value in param, with the transaction.  NGX_OK,
+ * or NGX_DONE when a negative reply has been made.
+ */
+ngx_int_t ngx_smtp_esmtp_keep(ngx_smtp_session_t *s, ngx_str_t *param,
+    ngx_str_t *value);
 
 /* replies to EHLO with what is offered now */
 void ngx_smtp_esmtp_reply(ngx_smtp_session_t *s);
@@ -132,6 +177,9 @@ void ngx_smtp_esmtp_reply(ngx_smtp_session_t *s);
 ngx_int_t ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_uint_t rcpt, u_char *p, u_char *last);
 
+/* is the extension with this bit offered to the client now? */
+ngx_uint_t ngx_smtp_esmtp_offers(ngx_smtp_session_t *s, ngx_uint_t bit);
+
 /* the next hop's side */
 void ngx_smtp_esmtp_answer(ngx_smtp_caps_t *caps, ngx_str_t *line);
 u_char *ngx_smtp_esmtp_emit_mail(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
@@ -140,6 +188,17 @@ u_char *ngx_smtp_esmtp_emit_rcpt(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     ngx_smtp_rcpt_t *rcpt, u_char *p, u_char *end);
 ngx_int_t ngx_smtp_esmtp_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     ngx_smtp_verdict_t *verdict);
+
+/* may tx->rcpt be added, by what LIMITS said?  As check() */
+ngx_int_t ngx_smtp_esmtp_room(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
+    ngx_smtp_verdict_t *verdict);
+
+
+/* of a transaction with BY: seconds to its time, negative: behind it */
+time_t ngx_smtp_esmtp_deliver_by(ngx_smtp_tx_t *tx);
+
+/* seconds for which HOLDFOR or HOLDUNTIL want it held; 0: neither is there */
+time_t ngx_smtp_esmtp_released(ngx_smtp_tx_t *tx);
 
 
 #endif /* _NGX_SMTP_ESMTP_H_INCLUDED_ */

@@ -13,6 +13,8 @@
 /*
  * 8BITMIME, RFC 6152.  A message that was declared 8-bit and is so can't go
  * to a next hop without the extension; nothing is converted.
+ *
+ * BODY is this extension's parameter; others add values to it.
  */
 
 
@@ -60,6 +62,15 @@ ngx_smtp_esmtp_8bitmime_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
            == 0)
     {
         tx->body_8bit = 1;
+        return NGX_OK;
+    }
+
+    if (value->len == sizeof("BINARYMIME") - 1
+        && ngx_strncasecmp(value->data, (u_char *) "BINARYMIME", value->len)
+           == 0
+        && ngx_smtp_esmtp_offers(s, NGX_SMTP_EXT_BINARYMIME))
+    {
+        tx->body_binary = 1;
         return NGX_OK;
     }
 

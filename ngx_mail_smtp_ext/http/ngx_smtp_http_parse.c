@@ -121,6 +121,7 @@ ngx_smtp_http_parse(ngx_smtp_http_request_t *r, char **reason)
 static ngx_int_t
 ngx_smtp_http_parse_status(ngx_smtp_http_request_t *r, char **reason)
 {
+    u_char                  *digits;
     ngx_int_t                rc;
     ngx_smtp_http_parser_t  *parser;
 
@@ -141,8 +142,13 @@ ngx_smtp_http_parse_status(ngx_smtp_http_request_t *r, char **reason)
     }
 
     r->status = parser->status.code;
+    digits = parser->status.start;
 
-    if (r->status < 100 || r->status > 599) {
+    /* the parser takes spaces between the digits, too */
+
+    if (digits[0] == ' ' || digits[1] == ' '
+        || r->status < 100 || r->status > 599)
+    {
         *reason = "invalid HTTP status";
         return NGX_ERROR;
     }

@@ -33,7 +33,6 @@ static u_char *ngx_smtp_log_value(ngx_smtp_log_escape_e escape, u_char *p,
 static size_t ngx_smtp_log_escape(u_char *dst, u_char **pos);
 static size_t ngx_smtp_log_escape_json(u_char *dst, u_char **pos,
     u_char *last);
-static size_t ngx_smtp_log_utf8(u_char *p, u_char *last);
 
 
 static ngx_str_t  ngx_smtp_log_escapes[] = {
@@ -383,7 +382,7 @@ ngx_smtp_log_escape_json(u_char *dst, u_char **pos, u_char *last)
 
     if (ch >= 0x80) {
 
-        n = ngx_smtp_log_utf8(*pos, last);
+        n = ngx_smtp_utf8_length(*pos, last);
 
         if (n) {
             ngx_memcpy(dst, *pos, n);
@@ -407,54 +406,4 @@ ngx_smtp_log_escape_json(u_char *dst, u_char **pos, u_char *last)
     *dst = ch;
 
     return 1;
-}
-
-
-/* the length of the character at p, RFC 3629, 4; 0: it is none */
-
-static size_t
-ngx_smtp_log_utf8(u_char *p, u_char *last)
-{
-    u_char  min, max;
-    size_t  i, n;
-
-    min = 0x80;
-    max = 0xbf;
-
-    switch (*p) {
-
-    case 0xe0:
-        min = 0xa0;
-        break;
-
-    case 0xed:
-        max = 0x9f;
-        break;
-
-    case 0xf0:
-        min = 0x90;
-        break;
-
-    case 0xf4:
-        max = 0x8f;
-        break;
-    }
-
-    if (*p < 0xc2 || *p > 0xf4) {
-        return 0;
-    }
-
-    n = (*p < 0xe0) ? 2 : (*p < 0xf0) ? 3 : 4;
-
-    if ((size_t) (last - p) < n || p[1] < min || p[1] > max) {
-        return 0;
-    }
-
-    for (i = 2; i < n; i++) {
-        if (p[i] < 0x80 || p[i] > 0xbf) {
-            return 0;
-        }
-    }
-
-    return n;
 }

@@ -11,15 +11,16 @@
 
 
 /*
- * Path, Mailbox and source route of RFC 5321, 4.1.2, within the lengths of
- * 4.5.3.1.  A path is at most 256 octets with its brackets and its source
- * route, so a mailbox has two less.
+ * Path, Mailbox and source route of RFC 5321, 4.1.2, and RFC 6531, 3.3, within
+ * the lengths of RFC 5321, 4.5.3.1.  A path is at most 256 octets with its
+ * brackets and its source route, so a mailbox has two less.
  */
 
 
-static u_char *ngx_smtp_route_skip(u_char *p, u_char *last);
+static u_char *ngx_smtp_route_skip(u_char *p, u_char *last,
+    ngx_uint_t utf8);
 static u_char *ngx_smtp_mailbox_scan(ngx_smtp_path_t *path, u_char *p,
-    u_char *last);
+    u_char *last, ngx_uint_t utf8);
 static u_char *ngx_smtp_postmaster_scan(ngx_smtp_path_t *path, u_char *p,
     u_char *last);
 
@@ -53,13 +54,13 @@ ngx_smtp_path_parse(ngx_smtp_path_t *path, u_char **pos, u_char *last,
     }
 
     if (end == NULL) {
-        p = ngx_smtp_route_skip(p, last);
+        p = ngx_smtp_route_skip(p, last, flags & NGX_SMTP_PATH_UTF8);
 
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        end = ngx_smtp_mailbox_scan(path, p, last);
+        end = ngx_smtp_mailbox_scan(path, p, last, flags & NGX_SMTP_PATH_UTF8);
     }
 
     if (end == NULL || end == last || *end++ != '>'
@@ -75,7 +76,8 @@ ngx_smtp_path_parse(ngx_smtp_path_t *path, u_char **pos, u_char *last,
 
 
 ngx_int_t
-ngx_smtp_mailbox_parse(ngx_smtp_path_t *path, ngx_str_t *addr)
+ngx_smtp_mailbox_parse(ngx_smtp_path_t *path, ngx_str_t *addr,
+    ngx_uint_t flags)
 {
     u_char  *last;
 
@@ -87,7 +89,10 @@ ngx_smtp_mailbox_parse(ngx_smtp_path_t *path, ngx_str_t *addr)
 
     last = addr->data + addr->len;
 
-    if (ngx_smtp_mailbox_scan(path, addr->data, last) != last) {
+    if (ngx_smtp_mailbox_scan(path, addr->data, last,
+                              flags & NGX_SMTP_PATH_UTF8)
+        != last)
+    {
         return NGX_ERROR;
     }
 
@@ -98,7 +103,7 @@ ngx_smtp_mailbox_parse(ngx_smtp_path_t *path, ngx_str_t *addr)
 /* [ A-d-l ":" ], A-d-l = At-domain *( "," At-domain ) */
 
 static u_char *
-ngx_smtp_route_skip(u_char *p, u_char *last)
+ngx_smtp_route_skip(u_char *p, u_char *last, ngx_uint_t utf8)
 {
     if (p == last || *p != '@') {
         return p;
@@ -110,7 +115,8 @@ ngx_smtp_route_skip(u_char *p, u_char *last)
             return NULL;
         }
 
-        p = ngx_smtp_domain_parse(p, last);
+        p = utf8 ? ngx_smtp_domain_utf8_parse(p, last)
+                 : ngx_smtp_domain_parse(p, last);
 
         if (p == NULL || p == last) {
             return NULL;
@@ -132,7 +138,8 @@ ngx_smtp_route_skip(u_char *p, u_char *last)
 
 
 static u_char *
-ngx_smtp_mailbox_scan(ngx_smtp_path_t *path, u_char *p, u_char *last)
+ngx_smtp_mailbox_scan(ngx_smtp_path_t *path, u_char *p, u_char *last,
+    ngx_uint_t utf8)
 {
     u_char  *end;
 
@@ -145,10 +152,12 @@ ngx_smtp_mailbox_scan(ngx_smtp_path_t *path, u_char *p, u_char *last)
 
     if (*p == '"') {
         path->quoted = 1;
-        end = ngx_smtp_quoted_string_parse(p, last);
+        end = utf8 ? ngx_smtp_quoted_string_utf8_parse(p, last)
+                   : ngx_smtp_quoted_string_parse(p, last);
 
     } else {
-        end = ngx_smtp_dot_string_parse(p, last);
+        end = utf8 ? ngx_smtp_dot_string_utf8_parse(p, last)
+                   : ngx_smtp_dot_string_parse(p, last);
     }
 
     if (end == NULL || last - end < 2 || *end != '@') {
@@ -165,7 +174,8 @@ ngx_smtp_mailbox_scan(ngx_smtp_path_t *path, u_char *p, u_char *last)
         end = ngx_smtp_literal_parse(p, last);
 
     } else {
-        end = ngx_smtp_domain_parse(p, last);
+        end = utf8 ? ngx_smtp_domain_utf8_parse(p, last)
+                   : ngx_smtp_domain_parse(p, last);
     }
 
     if (end == NULL) {
@@ -174,6 +184,7 @@ ngx_smtp_mailbox_scan(ngx_smtp_path_t *path, u_char *p, u_char *last)
 
     path->domain.len = end - p;
     path->addr.len = end - path->addr.data;
+    path->utf8 = ngx_smtp_is_8bit(path->addr.data, end);
 
     return end;
 }

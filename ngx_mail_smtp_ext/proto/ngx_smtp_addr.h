@@ -26,11 +26,13 @@ typedef struct {
 
     unsigned    quoted:1;    /* local is a Quoted-string */
     unsigned    literal:1;   /* domain is an address literal */
+    unsigned    utf8:1;      /* addr is not US-ASCII alone */
 } ngx_smtp_path_t;
 
 
 #define NGX_SMTP_PATH_REVERSE  0x01    /* "<>" is allowed */
 #define NGX_SMTP_PATH_FORWARD  0x02    /* "<Postmaster>" is allowed, 4.1.1.3 */
+#define NGX_SMTP_PATH_UTF8     0x04    /* UTF-8 is allowed, RFC 6531, 3.3 */
 
 
 /*
@@ -43,9 +45,11 @@ ngx_int_t ngx_smtp_path_parse(ngx_smtp_path_t *path, u_char **pos,
 
 /*
  * The same for a bare Mailbox that is the whole of addr, as it stands in a
- * configuration or in a service's answer.  NGX_OK or NGX_ERROR.
+ * configuration or in a service's answer; of the flags, NGX_SMTP_PATH_UTF8
+ * counts.  NGX_OK or NGX_ERROR.
  */
-ngx_int_t ngx_smtp_mailbox_parse(ngx_smtp_path_t *path, ngx_str_t *addr);
+ngx_int_t ngx_smtp_mailbox_parse(ngx_smtp_path_t *path, ngx_str_t *addr,
+    ngx_uint_t flags);
 
 
 #endif /* _NGX_SMTP_ADDR_H_INCLUDED_ */

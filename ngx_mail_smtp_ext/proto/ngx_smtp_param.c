@@ -11,7 +11,7 @@
 
 
 /*
- * esmtp-param of RFC 5321, 4.1.2: the grammar alone.  Which keywords there
+ * esmtp-param of RFC 5321, 4.1.2, and RFC 6531, 3.3: the grammar alone.  Which keywords there
  * are, and what their values may be, is the extensions' business.
  */
 
@@ -22,6 +22,7 @@
 ngx_int_t
 ngx_smtp_param_next(ngx_smtp_param_t *param, u_char **pos, u_char *last)
 {
+    size_t   n;
     u_char  *p, *start;
 
     p = *pos;
@@ -59,8 +60,22 @@ ngx_smtp_param_next(ngx_smtp_param_t *param, u_char **pos, u_char *last)
     if (p < last && *p == '=') {
         start = ++p;
 
-        while (p < last && ngx_smtp_is_esmtp_value(*p)) {
-            p++;
+        while (p < last) {
+
+            if (ngx_smtp_is_esmtp_value(*p)) {
+                p++;
+                continue;
+            }
+
+            /* RFC 6531, 3.3; it is 0 in US-ASCII */
+
+            n = ngx_smtp_utf8_length(p, last);
+
+            if (n == 0) {
+                break;
+            }
+
+            p += n;
         }
 
         if (p == start) {

@@ -6,7 +6,8 @@
 
 /*
  * Parameters of MAIL and RCPT: esmtp-keyword ["=" esmtp-value], RFC 5321,
- * 4.1.2.  Pure; name and value point into the line.
+ * 4.1.2.  Pure; name and value point into the line.  A value may have UTF-8
+ * in it (RFC 6531, 3.3): where that is out of place is for the caller to say.
  */
 
 

@@ -10,10 +10,11 @@
 
 
 /*
- * The grammar of RFC 5321, 4.1.2 and 4.1.3, and xtext of RFC 3461, 4.  Each
- * parser goes as far as its grammar does.  What breaks off in the middle,
- * such as "a." where a Domain is asked for, is nothing at all: a shorter
- * match would only be refused one step later, and less clearly.
+ * The grammar of RFC 5321, 4.1.2 and 4.1.3, with UTF-8 (RFC 6531, 3.3) where
+ * that is asked for, and xtext of RFC 3461, 4.  Each parser goes as far as its
+ * grammar does.  What breaks off in the middle, such as "a." where a Domain is
+ * asked for, is nothing at all: a shorter match would only be refused one step
+ * later, and less clearly.
  */
 
 
@@ -22,8 +23,22 @@
 #define NGX_SMTP_IPV6_COMP    6    /* most groups beside "::" */
 
 
+/* what a parser takes beside its grammar's US-ASCII */
+#define NGX_SMTP_SYNTAX_UTF8     0x01    /* RFC 6531, 3.3 */
+#define NGX_SMTP_SYNTAX_LENIENT  0x02    /* "_" in labels */
+
+
 static u_char *ngx_smtp_labels_parse(u_char *p, u_char *last,
-    ngx_uint_t lenient);
+    ngx_uint_t flags);
+static u_char *ngx_smtp_label_parse(u_char *p, u_char *last,
+    ngx_uint_t flags);
+static ngx_uint_t ngx_smtp_is_idn_dot(u_char *p, size_t len);
+static u_char *ngx_smtp_atoms_parse(u_char *p, u_char *last,
+    ngx_uint_t flags);
+static u_char *ngx_smtp_quoted_parse(u_char *p, u_char *last,
+    ngx_uint_t flags);
+static ngx_int_t ngx_smtp_helo_check(u_char *p, u_char *last,
+    ngx_uint_t flags);
 static u_char *ngx_smtp_ipv4_parse(u_char *p, u_char *last);
 static u_char *ngx_smtp_ipv6_parse(u_char *p, u_char *last);
 static u_char *ngx_smtp_ipv6_group_parse(u_char *p, u_char *last);
@@ -44,7 +59,7 @@ static const uint32_t  ngx_smtp_atext[] = {
                  /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
     0x7fffffff,  /* 0111 1111 1111 1111  1111 1111 1111 1111 */
 
-    0x00000000,  /* UTF8-non-ascii is for SMTPUTF8 alone, RFC 6531, 3.3 */
+    0x00000000,  /* UTF8-non-ascii is looked at by character */
     0x00000000,
     0x00000000,
     0x00000000
@@ -59,10 +74,80 @@ static const uint32_t  ngx_smtp_atext[] = {
     ((c) > ' ' && (c) < 0x7f && (c) != '+' && (c) != '=')
 
 
+size_t
+ngx_smtp_utf8_length(u_char *p, u_char *last)
+{
+    u_char  min, max;
+    size_t  i, n;
+
+    if (p == last || *p < 0xc2 || *p > 0xf4) {
+        return 0;
+    }
+
+    min = 0x80;
+    max = 0xbf;
+
+    switch (*p) {
+
+    case 0xe0:
+        min = 0xa0;
+        break;
+
+    case 0xed:
+        max = 0x9f;
+        break;
+
+    case 0xf0:
+        min = 0x90;
+        break;
+
+    case 0xf4:
+        max = 0x8f;
+        break;
+    }
+
+    n = (*p < 0xe0) ? 2 : (*p < 0xf0) ? 3 : 4;
+
+    if ((size_t) (last - p) < n || p[1] < min || p[1] > max) {
+        return 0;
+    }
+
+    for (i = 2; i < n; i++) {
+        if (p[i] < 0x80 || p[i] > 0xbf) {
+            return 0;
+        }
+    }
+
+    return n;
+}
+
+
+ngx_uint_t
+ngx_smtp_is_8bit(u_char *p, u_char *last)
+{
+    u_char  high;
+
+    /* no way out in the middle: compilers make wide words of it */
+
+    for (high = 0; p < last; p++) {
+        high |= *p;
+    }
+
+    return high >> 7;
+}
+
+
 u_char *
 ngx_smtp_domain_parse(u_char *p, u_char *last)
 {
     return ngx_smtp_labels_parse(p, last, 0);
+}
+
+
+u_char *
+ngx_smtp_domain_utf8_parse(u_char *p, u_char *last)
+{
+    return ngx_smtp_labels_parse(p, last, NGX_SMTP_SYNTAX_UTF8);
 }
 
 
@@ -72,29 +157,16 @@ ngx_smtp_domain_parse(u_char *p, u_char *last)
  */
 
 static u_char *
-ngx_smtp_labels_parse(u_char *p, u_char *last, ngx_uint_t lenient)
+ngx_smtp_labels_parse(u_char *p, u_char *last, ngx_uint_t flags)
 {
-    u_char  *start, *label;
+    u_char  *start;
 
     start = p;
 
     for ( ;; ) {
-        label = p;
+        p = ngx_smtp_label_parse(p, last, flags);
 
-        while (p < last
-               && (ngx_smtp_is_alnum(*p) || *p == '-'
-                   || (lenient && *p == '_')))
-        {
-            p++;
-        }
-
-        if (p == label || p - label > NGX_SMTP_LABEL_MAX
-            || p - start > NGX_SMTP_DOMAIN_MAX)
-        {
-            return NULL;
-        }
-
-        if (*label == '-' || *(p - 1) == '-') {
+        if (p == NULL || p - start > NGX_SMTP_DOMAIN_MAX) {
             return NULL;
         }
 
@@ -104,6 +176,63 @@ ngx_smtp_labels_parse(u_char *p, u_char *last, ngx_uint_t lenient)
 
         p++;
     }
+}
+
+
+/*
+ * Whether a U-label is one by IDNA's tables, and in NFC, is not looked at: who
+ * asks the DNS does that.  But what IDNA's older mappings take for a dot would
+ * be read as another domain somewhere, and C1 controls are in no name.
+ */
+
+static u_char *
+ngx_smtp_label_parse(u_char *p, u_char *last, ngx_uint_t flags)
+{
+    u_char  *label;
+    size_t   len, chars, max;
+
+    label = p;
+    max = NGX_SMTP_LABEL_MAX;
+
+    for (chars = 0; p < last; chars++) {
+
+        if (ngx_smtp_is_alnum(*p) || *p == '-'
+            || (*p == '_' && (flags & NGX_SMTP_SYNTAX_LENIENT)))
+        {
+            p++;
+            continue;
+        }
+
+        len = (flags & NGX_SMTP_SYNTAX_UTF8) ? ngx_smtp_utf8_length(p, last)
+                                             : 0;
+
+        if (len == 0 || ngx_smtp_is_idn_dot(p, len)
+            || (*p == 0xc2 && p[1] < 0xa0))
+        {
+            break;
+        }
+
+        p += len;
+        max = NGX_SMTP_ULABEL_MAX;
+    }
+
+    if (chars == 0 || chars > max || *label == '-' || *(p - 1) == '-') {
+        return NULL;
+    }
+
+    return p;
+}
+
+
+/* U+3002, U+FF0E, U+FF61: RFC 3490, 3.1 */
+
+static ngx_uint_t
+ngx_smtp_is_idn_dot(u_char *p, size_t len)
+{
+    return len == 3
+           && (ngx_memcmp(p, "\xe3\x80\x82", 3) == 0
+               || ngx_memcmp(p, "\xef\xbc\x8e", 3) == 0
+               || ngx_memcmp(p, "\xef\xbd\xa1", 3) == 0);
 }
 
 
@@ -279,15 +408,43 @@ ngx_smtp_general_parse(u_char *p, u_char *last)
 u_char *
 ngx_smtp_dot_string_parse(u_char *p, u_char *last)
 {
+    return ngx_smtp_atoms_parse(p, last, 0);
+}
+
+
+u_char *
+ngx_smtp_dot_string_utf8_parse(u_char *p, u_char *last)
+{
+    return ngx_smtp_atoms_parse(p, last, NGX_SMTP_SYNTAX_UTF8);
+}
+
+
+static u_char *
+ngx_smtp_atoms_parse(u_char *p, u_char *last, ngx_uint_t flags)
+{
     u_char  *start, *atom;
+    size_t   len;
 
     start = p;
 
     for ( ;; ) {
         atom = p;
 
-        while (p < last && ngx_smtp_is_atext(*p)) {
-            p++;
+        while (p < last) {
+
+            if (ngx_smtp_is_atext(*p)) {
+                p++;
+                continue;
+            }
+
+            len = (flags & NGX_SMTP_SYNTAX_UTF8)
+                  ? ngx_smtp_utf8_length(p, last) : 0;
+
+            if (len == 0) {
+                break;
+            }
+
+            p += len;
         }
 
         if (p == atom || p - start > NGX_SMTP_LOCAL_MAX) {
@@ -306,7 +463,22 @@ ngx_smtp_dot_string_parse(u_char *p, u_char *last)
 u_char *
 ngx_smtp_quoted_string_parse(u_char *p, u_char *last)
 {
+    return ngx_smtp_quoted_parse(p, last, 0);
+}
+
+
+u_char *
+ngx_smtp_quoted_string_utf8_parse(u_char *p, u_char *last)
+{
+    return ngx_smtp_quoted_parse(p, last, NGX_SMTP_SYNTAX_UTF8);
+}
+
+
+static u_char *
+ngx_smtp_quoted_parse(u_char *p, u_char *last, ngx_uint_t flags)
+{
     u_char  *start;
+    size_t   len;
 
     start = p;
 
@@ -314,7 +486,16 @@ ngx_smtp_quoted_string_parse(u_char *p, u_char *last)
         return NULL;
     }
 
-    for ( /* void */ ; p < last; p++) {
+    for ( /* void */ ; p < last; p += len) {
+
+        len = (flags & NGX_SMTP_SYNTAX_UTF8) ? ngx_smtp_utf8_length(p, last)
+                                             : 0;
+        if (len) {
+            /* qtextSMTP, RFC 6531, 3.3 */
+            continue;
+        }
+
+        len = 1;
 
         if (*p == '"') {
             p++;
@@ -339,6 +520,21 @@ ngx_smtp_quoted_string_parse(u_char *p, u_char *last)
 ngx_int_t
 ngx_smtp_helo_valid(u_char *p, u_char *last)
 {
+    return ngx_smtp_helo_check(p, last, NGX_SMTP_SYNTAX_LENIENT);
+}
+
+
+ngx_int_t
+ngx_smtp_helo_utf8_valid(u_char *p, u_char *last)
+{
+    return ngx_smtp_helo_check(p, last,
+                               NGX_SMTP_SYNTAX_LENIENT|NGX_SMTP_SYNTAX_UTF8);
+}
+
+
+static ngx_int_t
+ngx_smtp_helo_check(u_char *p, u_char *last, ngx_uint_t flags)
+{
     u_char  *end;
 
     if (p == last) {
@@ -346,7 +542,7 @@ ngx_smtp_helo_valid(u_char *p, u_char *last)
     }
 
     end = (*p == '[') ? ngx_smtp_literal_parse(p, last)
-                      : ngx_smtp_labels_parse(p, last, 1);
+                      : ngx_smtp_labels_parse(p, last, flags);
 
     return (end == last) ? NGX_OK : NGX_ERROR;
 }

@@ -308,7 +308,7 @@ ngx_smtp_client_read_handler(ngx_event_t *rev)
         }
     }
 
-    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+    if (client->broken || ngx_handle_read_event(rev, 0) != NGX_OK) {
         client->failed(client);
     }
 }
@@ -486,8 +486,16 @@ static ngx_int_t
 ngx_smtp_client_hello(ngx_smtp_client_t *client, char *verb,
     ngx_uint_t state)
 {
+    ngx_uint_t  secure;
+
     client->state = state;
     client->connection->log->action = "greeting upstream";
+
+    /* what an EHLO before this one was answered is over and done with */
+
+    secure = client->caps.secure;
+    ngx_memzero(&client->caps, sizeof(ngx_smtp_caps_t));
+    client->caps.secure = secure;
 
     if (ngx_smtp_client_room(client, sizeof("EHLO " CRLF) - 1
                                      + client->helo.len)
@@ -500,6 +508,19 @@ ngx_smtp_client_hello(ngx_smtp_client_t *client, char *verb,
                                    &client->helo);
 
     return ngx_smtp_client_send(client, client->conf->greeting_timeout);
+}
+
+
+/*
+ * Where the domains of recipients are limited, they are so for the session;
+ * with one transaction in each there is nothing to be remembered.
+ */
+
+ngx_uint_t
+ngx_smtp_client_spent(ngx_smtp_client_t *client)
+{
+    return (client->caps.mail_max && client->mails >= client->caps.mail_max)
+           || (client->caps.domain_max && client->mails);
 }
 
 
@@ -578,7 +599,7 @@ ngx_smtp_client_write(ngx_smtp_client_t *client)
 
     c = client->connection;
 
-    rc = ngx_smtp_client_write_commands(client);
+    rc = client->broken ? NGX_ERROR : ngx_smtp_client_write_commands(client);
 
     /* written() brings the next piece: a loop, since it may be long */
 
@@ -596,11 +617,25 @@ ngx_smtp_client_write(ngx_smtp_client_t *client)
     if (rc == NGX_AGAIN) {
         ngx_add_timer(c->write, client->conf->send_timeout);
 
-    } else if (rc == NGX_ERROR) {
-        return NGX_ERROR;
-
     } else if (c->write->timer_set) {
         ngx_del_timer(c->write);
+    }
+
+    if (rc == NGX_ERROR) {
+
+        /*
+         * Maybe it has said why it does not want to hear the rest: the read
+         * handler finds that, or else calls failed().
+         */
+
+        client->broken = 1;
+        client->body = NULL;
+
+        c->read->ready = 1;
+        c->read->available = -1;
+        ngx_post_event(c->read, &ngx_posted_events);
+
+        return NGX_OK;
     }
 
     return ngx_handle_write_event(c->write, 0);
@@ -668,7 +703,12 @@ ngx_smtp_client_free(ngx_smtp_client_t *client, ngx_uint_t keep,
     c = client->connection;
 
     client->owner = NULL;
-    client->body = NULL;
+
+    if (client->body || client->broken) {
+        /* what is said next would be read as the rest of it, if at all */
+        client->body = NULL;
+        keep = 0;
+    }
 
     if (c->read->timer_set) {
         ngx_del_timer(c->read);
@@ -681,6 +721,7 @@ ngx_smtp_client_free(ngx_smtp_client_t *client, ngx_uint_t keep,
     stay = 0;
 
     if (!keep || client->state != NGX_SMTP_CLIENT_READY
+        || (!client->tx_open && ngx_smtp_client_spent(client))
         || client->in.pos != client->in.last
         || client->out.pos != client->out.last
         || ngx_smtp_peer_keep(client->upstream, c, client->sockaddr,

@@ -58,10 +58,12 @@ struct ngx_smtp_client_s {
 
     ngx_smtp_caps_t         caps;
     ngx_uint_t              messages;        /* transactions carried */
+    ngx_uint_t              mails;           /* MAIL that were said */
 
     /* the transaction that is open at the next hop; 0 octets: none */
     u_char                  tx_id[NGX_SMTP_ID_LEN];
     ngx_uint_t              tx_rcpts;        /* whom it has accepted in it */
+    ngx_uint_t              tx_said;         /* ... and was told of */
     unsigned                tx_open:1;
 
     ngx_buf_t               in;
@@ -89,6 +91,7 @@ struct ngx_smtp_client_s {
     unsigned                fresh:1;         /* has answered since taken */
     unsigned                connected:1;     /* somebody listens there */
     unsigned                writing:1;       /* written() is being called */
+    unsigned                broken:1;        /* nothing can be sent any more */
 };
 
 
@@ -101,6 +104,9 @@ ngx_smtp_client_t *ngx_smtp_client_connect(ngx_smtp_peer_t *peer,
 
 /* a kept connection is in use again; owner's pointers as above */
 ngx_smtp_client_t *ngx_smtp_client_reuse(ngx_connection_t *c);
+
+/* RFC 9422: the server wants no MAIL more on this connection */
+ngx_uint_t ngx_smtp_client_spent(ngx_smtp_client_t *client);
 
 /*
  * Makes room for len octets of commands at out.last; NGX_DECLINED when there

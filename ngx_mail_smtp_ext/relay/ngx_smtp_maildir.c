@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_core.h>
+#include <ngx_smtp_esmtp.h>
 #include <ngx_smtp_received.h>
 #include <ngx_smtp_maildir.h>
 
@@ -70,6 +71,26 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir = {
 };
 
 
+/*
+ * Nothing is told to a sender afterwards (DSN), nothing held back
+ * (FUTURERELEASE) or to be asked for later (MTRK), and nobody knows since when
+ * a mailbox has been whose (RRVS).  Lines are kept with LF, so what need not
+ * be lines can't be kept (BINARYMIME).
+ */
+
+static ngx_smtp_caps_t  ngx_smtp_maildir_caps = {
+    ~(ngx_uint_t) (NGX_SMTP_EXT_DSN|NGX_SMTP_EXT_RELEASE|NGX_SMTP_EXT_RRVS
+                   |NGX_SMTP_EXT_MTRK|NGX_SMTP_EXT_BINARYMIME),
+    0,                           /* size */
+    0, 0, 0,                     /* LIMITS */
+    0,                           /* by_min */
+    0, 0,                        /* FUTURERELEASE */
+    1,                           /* known */
+    1,                           /* fixed */
+    1                            /* secure: it does not leave the machine */
+};
+
+
 static ngx_uint_t  ngx_smtp_maildir_counter;
 
 
@@ -111,6 +132,7 @@ ngx_smtp_maildir_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
 
     conf->path = path;
     dest->conf = conf;
+    dest->caps = &ngx_smtp_maildir_caps;
 
     return NGX_CONF_OK;
 }

@@ -16,7 +16,7 @@
  * The Received field: RFC 5321, 4.4 (its Time-stamp-line, clauses in the
  * order of the grammar there), "with" by RFC 3848, "tls" by RFC 8314, 4.3.
  *
- *     Received: from client.example ([192.0.2.1])
+ *     Received: from client.example (name.example [192.0.2.1])
  *             by mx.example.com with ESMTPSA
  *             id 0123456789abcdef
  *             for <user@example.com>
@@ -29,14 +29,15 @@
 #define NGX_SMTP_RECEIVED_LINE    78
 #define NGX_SMTP_RECEIVED_TAB     8
 
-/* what is neither of the client nor configured: words, id, cipher, date */
-#define NGX_SMTP_RECEIVED_FIXED   256
+/* what is neither of the client nor configured: words, id, cipher, date,
+   priority */
+#define NGX_SMTP_RECEIVED_FIXED   288
 
 /* of a registered cipher suite; the longest has less than 50 */
 #define NGX_SMTP_RECEIVED_CIPHER  64
 
-/* "[IPv6:" address "]" */
-#define NGX_SMTP_RECEIVED_ADDR    (NGX_INET6_ADDRSTRLEN + sizeof("[IPv6:]"))
+/* "([IPv6:" address "])" */
+#define NGX_SMTP_RECEIVED_ADDR    (NGX_INET6_ADDRSTRLEN + sizeof("([IPv6:])"))
 
 
 typedef struct {
@@ -45,11 +46,13 @@ typedef struct {
 } ngx_smtp_received_t;
 
 
-static ngx_uint_t ngx_smtp_received_client(ngx_connection_t *c,
-    u_char *buf, ngx_str_t *text);
 static void ngx_smtp_received_from(ngx_smtp_received_t *r,
-    ngx_smtp_session_t *s);
-static void ngx_smtp_received_for(ngx_smtp_received_t *r, ngx_smtp_tx_t *tx);
+    ngx_smtp_session_t *s, ngx_uint_t utf8);
+static void ngx_smtp_received_name(ngx_smtp_received_t *r, ngx_str_t *name);
+static ngx_uint_t ngx_smtp_received_client(struct sockaddr *sockaddr,
+    u_char *buf, ngx_str_t *text);
+static void ngx_smtp_received_for(ngx_smtp_received_t *r, ngx_smtp_tx_t *tx,
+    ngx_uint_t utf8);
 static void ngx_smtp_received_tls(ngx_smtp_received_t *r,
     ngx_connection_t *c);
 static void ngx_smtp_received_fold(ngx_smtp_received_t *r);
@@ -65,6 +68,7 @@ ngx_smtp_received_write(ngx_smtp_tx_t *tx, ngx_str_t *field)
 {
     size_t                size;
     ngx_str_t             with;
+    ngx_uint_t            utf8;
     ngx_smtp_session_t   *s;
     ngx_smtp_received_t   r;
     u_char                date[NGX_SMTP_DATE_LEN];
@@ -72,7 +76,8 @@ ngx_smtp_received_write(ngx_smtp_tx_t *tx, ngx_str_t *field)
     s = tx->session;
 
     size = NGX_SMTP_RECEIVED_FIXED + NGX_SMTP_RECEIVED_ADDR
-           + s->helo.len + s->service->server_name.len + NGX_SMTP_PATH_MAX;
+           + s->helo.len + s->remote.name.len + s->service->server_name.len
+           + NGX_SMTP_PATH_MAX;
 
     field->data = ngx_pnalloc(tx->pool, size);
     if (field->data == NULL) {
@@ -82,14 +87,21 @@ ngx_smtp_received_write(ngx_smtp_tx_t *tx, ngx_str_t *field)
     r.p = ngx_cpymem(field->data, "Received:", sizeof("Received:") - 1);
     r.column = r.p - field->data;
 
-    ngx_smtp_received_from(&r, s);
+    /*
+     * RFC 6531, 3.7.3: what may go without SMTPUTF8 has US-ASCII in its trace,
+     * and nothing of ours is to make a message need it.
+     */
+
+    utf8 = ngx_smtp_tx_utf8_message(tx);
+
+    ngx_smtp_received_from(&r, s, utf8);
 
     ngx_smtp_received_fold(&r);
     ngx_smtp_received_text(&r, "by");
     ngx_smtp_received_word(&r, s->service->server_name.data,
                            s->service->server_name.len);
 
-    ngx_smtp_var_protocol(s, &with);
+    ngx_smtp_var_protocol(s, tx, &with);
 
     ngx_smtp_received_text(&r, "with");
     ngx_smtp_received_word(&r, with.data, with.len);
@@ -98,8 +110,17 @@ ngx_smtp_received_write(ngx_smtp_tx_t *tx, ngx_str_t *field)
     ngx_smtp_received_text(&r, "id");
     ngx_smtp_received_word(&r, tx->id, NGX_SMTP_ID_LEN);
 
-    ngx_smtp_received_for(&r, tx);
+    ngx_smtp_received_for(&r, tx, utf8);
     ngx_smtp_received_tls(&r, s->connection);
+
+    /* RFC 6710, 4.1 */
+
+    if (tx->params[NGX_SMTP_PARAM_MT_PRIORITY].data) {
+        ngx_smtp_received_fold(&r);
+        ngx_smtp_received_text(&r, "PRIORITY");
+        ngx_smtp_received_word(&r, tx->params[NGX_SMTP_PARAM_MT_PRIORITY].data,
+                               tx->params[NGX_SMTP_PARAM_MT_PRIORITY].len);
+    }
 
     *r.p++ = ';';
 
@@ -118,17 +139,20 @@ ngx_smtp_received_write(ngx_smtp_tx_t *tx, ngx_str_t *field)
 
 
 static void
-ngx_smtp_received_from(ngx_smtp_received_t *r, ngx_smtp_session_t *s)
+ngx_smtp_received_from(ngx_smtp_received_t *r, ngx_smtp_session_t *s,
+    ngx_uint_t utf8)
 {
     ngx_str_t   helo, addr;
     ngx_uint_t  known;
-    u_char      buf[NGX_SMTP_RECEIVED_ADDR + sizeof("()")];
+    u_char      buf[NGX_SMTP_RECEIVED_ADDR];
 
-    known = ngx_smtp_received_client(s->connection, buf, &addr);
+    known = ngx_smtp_received_client(s->remote.sockaddr, buf, &addr);
 
     helo = s->helo;
 
-    if (helo.len == 0) {
+    if (helo.len == 0
+        || (!utf8 && ngx_smtp_is_8bit(helo.data, helo.data + helo.len)))
+    {
         ngx_str_set(&helo, "unknown");
     }
 
@@ -141,16 +165,42 @@ ngx_smtp_received_from(ngx_smtp_received_t *r, ngx_smtp_session_t *s)
     ngx_smtp_received_text(r, "from");
     ngx_smtp_received_word(r, helo.data, helo.len);
 
-    if (known) {
-        ngx_smtp_received_word(r, addr.data, addr.len);
+    if (!known) {
+        return;
     }
+
+    if (s->remote.name.len) {
+        ngx_smtp_received_name(r, &s->remote.name);
+        addr.data++;
+        addr.len--;
+    }
+
+    ngx_smtp_received_word(r, addr.data, addr.len);
 }
 
 
-/* TCP-info in its brackets; 0: it came through a unix socket */
+/* TCP-info = address-literal / ( Domain FWS address-literal ) */
+
+static void
+ngx_smtp_received_name(ngx_smtp_received_t *r, ngx_str_t *name)
+{
+    u_char  buf[1 + NGX_SMTP_DOMAIN_MAX];
+
+    buf[0] = '(';
+    ngx_memcpy(&buf[1], name->data, name->len);
+
+    ngx_smtp_received_word(r, buf, 1 + name->len);
+}
+
+
+/*
+ * TCP-info in its brackets; 0: there is no address, as when it came through a
+ * unix socket.
+ */
 
 static ngx_uint_t
-ngx_smtp_received_client(ngx_connection_t *c, u_char *buf, ngx_str_t *text)
+ngx_smtp_received_client(struct sockaddr *sockaddr, u_char *buf,
+    ngx_str_t *text)
 {
     u_char               *p;
     struct sockaddr_in   *sin;
@@ -160,16 +210,16 @@ ngx_smtp_received_client(ngx_connection_t *c, u_char *buf, ngx_str_t *text)
 
     p = ngx_cpymem(buf, "([", 2);
 
-    switch (c->sockaddr->sa_family) {
+    switch (sockaddr->sa_family) {
 
     case AF_INET:
-        sin = (struct sockaddr_in *) c->sockaddr;
+        sin = (struct sockaddr_in *) sockaddr;
         p += ngx_inet_ntop(AF_INET, &sin->sin_addr, p, NGX_INET_ADDRSTRLEN);
         break;
 
 #if (NGX_HAVE_INET6)
     case AF_INET6:
-        in6 = &((struct sockaddr_in6 *) c->sockaddr)->sin6_addr;
+        in6 = &((struct sockaddr_in6 *) sockaddr)->sin6_addr;
 
         if (IN6_IS_ADDR_V4MAPPED(in6)) {
             p += ngx_inet_ntop(AF_INET, &in6->s6_addr[12], p,
@@ -202,7 +252,8 @@ ngx_smtp_received_client(ngx_connection_t *c, u_char *buf, ngx_str_t *text)
  */
 
 static void
-ngx_smtp_received_for(ngx_smtp_received_t *r, ngx_smtp_tx_t *tx)
+ngx_smtp_received_for(ngx_smtp_received_t *r, ngx_smtp_tx_t *tx,
+    ngx_uint_t utf8)
 {
     u_char            path[NGX_SMTP_PATH_MAX];
     ngx_smtp_rcpt_t  *rcpt;
@@ -214,6 +265,12 @@ ngx_smtp_received_for(ngx_smtp_received_t *r, ngx_smtp_tx_t *tx)
     rcpt = ngx_queue_data(ngx_queue_head(&tx->rcpts), ngx_smtp_rcpt_t, queue);
 
     if (rcpt->domain.len == 0 || rcpt->given.len > sizeof(path) - 2) {
+        return;
+    }
+
+    if (!utf8 && ngx_smtp_is_8bit(rcpt->given.data,
+                                  rcpt->given.data + rcpt->given.len))
+    {
         return;
     }
 

@@ -43,6 +43,7 @@ static void ngx_smtp_relay_connect(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_try(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_attach(ngx_smtp_relay_t *relay,
     ngx_smtp_client_t *client);
+static void ngx_smtp_relay_retire(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_ready(ngx_smtp_client_t *client);
 static void ngx_smtp_relay_no_server(ngx_smtp_relay_t *relay);
 
@@ -66,7 +67,17 @@ ngx_smtp_relay_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
 {
     dest->conf = ngx_smtp_upstream_add(cf, rest, NGX_SMTP_RELAY_PORT);
 
-    return dest->conf ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (dest->conf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* each worker fills in its own */
+
+    if (dest->caps == NULL) {
+        dest->caps = ngx_pcalloc(cf->pool, sizeof(ngx_smtp_caps_t));
+    }
+
+    return dest->caps ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -102,7 +113,21 @@ ngx_smtp_relay_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 
     dest = tx->rcpt->dest;
 
-    if (dest == NULL || dest->type->verify == NULL) {
+    if (dest == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (dest->type->verify == NULL) {
+
+        /* a destination of our own is asked what it is able to do */
+
+        if (dest->caps
+            && ngx_smtp_esmtp_check(dest->caps, tx, &tx->rcpt->verdict)
+               != NGX_OK)
+        {
+            return NGX_DONE;
+        }
+
         return NGX_DECLINED;
     }
 
@@ -120,7 +145,17 @@ ngx_int_t
 ngx_smtp_relay_deliver_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_op_t *op)
 {
-    tx->dest->type->deliver(tx, op);
+    ngx_smtp_dest_t  *dest;
+
+    dest = tx->dest;
+
+    if (dest->type->verify == NULL && dest->caps
+        && ngx_smtp_esmtp_check(dest->caps, tx, &tx->verdict) != NGX_OK)
+    {
+        return NGX_DONE;
+    }
+
+    dest->type->deliver(tx, op);
 
     return NGX_AGAIN;
 }
@@ -137,6 +172,14 @@ ngx_smtp_relay_verify(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
     }
 
     if (relay->conf->mode == NGX_SMTP_PASS_BUFFERED) {
+
+        /* what was seen last tells how many recipients it will take */
+
+        if (tx->asked->caps) {
+            (void) ngx_smtp_esmtp_room(tx->asked->caps, tx,
+                                       &tx->rcpt->verdict);
+        }
+
         return NGX_OK;
     }
 
@@ -238,6 +281,10 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
         if (c) {
             ngx_smtp_relay_attach(relay, ngx_smtp_client_reuse(c));
         }
+    }
+
+    if (relay->client && !ngx_smtp_relay_usable(relay)) {
+        ngx_smtp_relay_retire(relay);
     }
 
     if (relay->client) {
@@ -397,6 +444,11 @@ ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
         client = ngx_smtp_client_reuse(c);
         ngx_smtp_relay_attach(relay, client);
 
+        if (!ngx_smtp_relay_usable(relay)) {
+            ngx_smtp_relay_retire(relay);
+            continue;
+        }
+
         if (ngx_smtp_relay_envelope(relay) == NGX_OK) {
             return NGX_OK;
         }
@@ -440,6 +492,18 @@ ngx_smtp_relay_attach(ngx_smtp_relay_t *relay, ngx_smtp_client_t *client)
 }
 
 
+/* it may not say MAIL again, and somebody's transaction is open on it */
+
+static void
+ngx_smtp_relay_retire(ngx_smtp_relay_t *relay)
+{
+    relay->client->tx_open = 0;
+
+    ngx_smtp_client_free(relay->client, 1, NULL);
+    relay->client = NULL;
+}
+
+
 static void
 ngx_smtp_relay_ready(ngx_smtp_client_t *client)
 {
@@ -448,6 +512,11 @@ ngx_smtp_relay_ready(ngx_smtp_client_t *client)
     relay = client->owner;
 
     relay->tx->connect_time = ngx_current_msec - relay->start;
+
+    if (relay->tx->asked->caps) {
+        *relay->tx->asked->caps = client->caps;
+        relay->tx->asked->caps->known = 1;
+    }
 
     if (ngx_smtp_relay_envelope(relay) != NGX_OK) {
         ngx_smtp_relay_failed(client);

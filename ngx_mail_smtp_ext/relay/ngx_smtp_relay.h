@@ -86,6 +86,7 @@ ngx_int_t ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay,
 
 /* _envelope: commands and replies; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay);
+ngx_uint_t ngx_smtp_relay_usable(ngx_smtp_relay_t *relay);
 ngx_int_t ngx_smtp_relay_answer(ngx_smtp_client_t *client);
 
 /* _body: mail data, after 354; or BDAT LAST and its chunk */

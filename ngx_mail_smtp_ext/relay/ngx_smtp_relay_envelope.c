@@ -33,6 +33,7 @@
 
 
 static void ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay);
+static ngx_uint_t ngx_smtp_relay_goes_on(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_send(ngx_smtp_relay_t *relay);
 static ngx_uint_t ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_emit(ngx_smtp_relay_t *relay);
@@ -120,24 +121,66 @@ ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay)
         return;
     }
 
-    if (ngx_memcmp(client->tx_id, tx->id, NGX_SMTP_ID_LEN) != 0
-        || client->tx_rcpts != tx->nrcpts)
-    {
+    if (!ngx_smtp_relay_goes_on(relay)) {
         relay->sending.step = NGX_SMTP_RELAY_RSET;
         return;
     }
 
     /*
-     * Our own, with all recipients so far.  354 tells whether it is still
-     * there, where that is in doubt.
+     * Our own, with all recipients so far.  Whether it is still there, where
+     * that is in doubt, 354 tells, or RSET if it has to be BDAT.
      */
 
-    if (ngx_current_msec - client->heard > NGX_SMTP_RELAY_QUIET) {
+    if (relay->chunk
+        && ngx_current_msec - client->heard > NGX_SMTP_RELAY_QUIET)
+    {
+        if (tx->body_binary) {
+            relay->sending.step = NGX_SMTP_RELAY_RSET;
+            return;
+        }
+
         relay->chunk = 0;
     }
 
     relay->sending.step = relay->deliver ? NGX_SMTP_RELAY_DATA
                                          : NGX_SMTP_RELAY_RCPT;
+}
+
+
+/*
+ * The transaction that is open there is ours, with all recipients so far, and
+ * RFC 9422, 4.2: those that were refused count as well where another is to be
+ * said.
+ */
+
+static ngx_uint_t
+ngx_smtp_relay_goes_on(ngx_smtp_relay_t *relay)
+{
+    ngx_smtp_tx_t      *tx;
+    ngx_smtp_client_t  *client;
+
+    tx = relay->tx;
+    client = relay->client;
+
+    if (!client->tx_open
+        || ngx_memcmp(client->tx_id, tx->id, NGX_SMTP_ID_LEN) != 0
+        || client->tx_rcpts != tx->nrcpts)
+    {
+        return 0;
+    }
+
+    return relay->deliver || client->caps.rcpt_max == 0
+           || client->tx_said < client->caps.rcpt_max;
+}
+
+
+/* 0: it would take a MAIL more than the server allows in a session */
+
+ngx_uint_t
+ngx_smtp_relay_usable(ngx_smtp_relay_t *relay)
+{
+    return ngx_smtp_relay_goes_on(relay)
+           || !ngx_smtp_client_spent(relay->client);
 }
 
 
@@ -298,7 +341,9 @@ ngx_smtp_relay_emit_mail(ngx_smtp_relay_t *relay)
 
     ngx_memcpy(client->tx_id, tx->id, NGX_SMTP_ID_LEN);
     client->tx_rcpts = 0;
+    client->tx_said = 0;
     client->tx_open = 1;
+    client->mails++;
 
     return NGX_OK;
 }
@@ -327,6 +372,8 @@ ngx_smtp_relay_emit_rcpt(ngx_smtp_relay_t *relay)
     end = p + NGX_SMTP_ESMTP_RCPT_MAX;
 
     p = ngx_smtp_esmtp_emit_rcpt(&client->caps, relay->tx, rcpt, p, end);
+
+    client->tx_said++;
 
     return ngx_smtp_relay_emitted(relay, p, end);
 }
@@ -535,6 +582,12 @@ ngx_smtp_relay_reply_rcpt(ngx_smtp_relay_t *relay)
     }
 
     if (!relay->deliver) {
+
+        if (relay->client->caps.domain_max) {
+            /* its domain has been used up, as RFC 9422, 4.3, counts */
+            relay->client->tx_open = 0;
+        }
+
         return ngx_smtp_relay_verdict(relay, &rcpt->verdict);
     }
 

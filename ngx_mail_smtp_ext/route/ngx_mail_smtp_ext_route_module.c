@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_smtp_cidr.h>
 #include <ngx_smtp_route.h>
 
 
@@ -15,6 +16,9 @@
  * The directives of route/: smtp_recipient{} with smtp_pass and smtp_rewrite
  * in it, smtp_pass and smtp_relay_from.
  */
+
+
+extern ngx_module_t  ngx_mail_smtp_ext_module;
 
 
 /* the context inside smtp_recipient{} */
@@ -26,6 +30,9 @@ static void *ngx_mail_smtp_ext_route_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf,
     void *parent, void *child);
 
+static ngx_int_t ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
+    ngx_mail_smtp_ext_route_srv_conf_t *conf);
+
 static char *ngx_mail_smtp_ext_route_recipient(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_mail_smtp_ext_route_recipient_pass(ngx_conf_t *cf,
@@ -34,10 +41,6 @@ static char *ngx_mail_smtp_ext_route_rewrite(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_mail_smtp_ext_route_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_mail_smtp_ext_route_relay_from(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static ngx_int_t ngx_mail_smtp_ext_route_cidr(ngx_conf_t *cf,
-    ngx_str_t *value, ngx_cidr_t *cidr);
 
 
 static ngx_command_t  ngx_mail_smtp_ext_route_commands[] = {
@@ -72,10 +75,10 @@ static ngx_command_t  ngx_mail_smtp_ext_route_commands[] = {
 
     { ngx_string("smtp_relay_from"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
-      ngx_mail_smtp_ext_route_relay_from,
+      ngx_smtp_conf_set_cidr_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
-      0,
-      NULL },
+      offsetof(ngx_mail_smtp_ext_route_srv_conf_t, relay_from),
+      "makes an open relay" },
 
       ngx_null_command
 };
@@ -181,7 +184,60 @@ ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf, void *parent,
         conf->relay_from = prev->relay_from;
     }
 
+    if (conf->routes == NULL) {
+        conf->routes = prev->routes;
+    }
+
+    if (ngx_mail_smtp_ext_route_dests(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
+}
+
+
+/* all that a server{} may route to; the same may be named several times */
+
+static ngx_int_t
+ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
+    ngx_mail_smtp_ext_route_srv_conf_t *conf)
+{
+    ngx_uint_t            i, n;
+    ngx_smtp_dest_t     **dest;
+    ngx_smtp_route_t    **route;
+    ngx_smtp_service_t   *service;
+
+    service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
+
+    n = conf->routes ? conf->routes->nelts : 0;
+
+    service->dests = ngx_array_create(cf->pool, n + 1,
+                                      sizeof(ngx_smtp_dest_t *));
+    if (service->dests == NULL) {
+        return NGX_ERROR;
+    }
+
+    route = n ? conf->routes->elts : NULL;
+
+    for (i = 0; i < n; i++) {
+        dest = ngx_array_push(service->dests);
+        if (dest == NULL) {
+            return NGX_ERROR;
+        }
+
+        *dest = route[i]->dest;
+    }
+
+    if (conf->pass) {
+        dest = ngx_array_push(service->dests);
+        if (dest == NULL) {
+            return NGX_ERROR;
+        }
+
+        *dest = conf->pass;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -313,95 +369,4 @@ ngx_mail_smtp_ext_route_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rscf->pass = ngx_smtp_dest_parse(cf, dests, &value[1]);
 
     return rscf->pass ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_mail_smtp_ext_route_relay_from(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_mail_smtp_ext_route_srv_conf_t  *rscf = conf;
-
-    ngx_str_t   *value;
-    ngx_cidr_t  *cidr;
-    ngx_uint_t   i;
-
-    value = cf->args->elts;
-
-    if (rscf->relay_from == NULL) {
-        rscf->relay_from = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
-        if (rscf->relay_from == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        cidr = ngx_array_push(rscf->relay_from);
-        if (cidr == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        ngx_memzero(cidr, sizeof(ngx_cidr_t));
-
-        if (ngx_mail_smtp_ext_route_cidr(cf, &value[i], cidr) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_mail_smtp_ext_route_cidr(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_cidr_t *cidr)
-{
-    u_char      *mask;
-    ngx_int_t    rc;
-
-#if (NGX_HAVE_UNIX_DOMAIN)
-
-    if (value->len == 5 && ngx_strncmp(value->data, "unix:", 5) == 0) {
-        cidr->family = AF_UNIX;
-        return NGX_OK;
-    }
-
-#endif
-
-    rc = ngx_ptocidr(value, cidr);
-
-    if (rc == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", value);
-        return NGX_ERROR;
-    }
-
-    if (rc == NGX_DONE) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "low address bits of %V are meaningless", value);
-    }
-
-    /* a mask without bits: everybody */
-
-    switch (cidr->family) {
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        mask = cidr->u.in6.mask.s6_addr;
-        break;
-#endif
-
-    default: /* AF_INET */
-        mask = (u_char *) &cidr->u.in.mask;
-        break;
-    }
-
-    if (mask[0] == 0) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"smtp_relay_from %V\" makes an open relay",
-                           value);
-    }
-
-    return NGX_OK;
 }

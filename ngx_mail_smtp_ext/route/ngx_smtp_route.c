@@ -68,7 +68,7 @@ ngx_smtp_route_connect_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     rscf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_route_module);
 
     if (rscf->relay_from
-        && ngx_cidr_match(s->connection->sockaddr, rscf->relay_from) == NGX_OK)
+        && ngx_cidr_match(s->remote.sockaddr, rscf->relay_from) == NGX_OK)
     {
         s->trusted = 1;
     }
@@ -403,13 +403,20 @@ ngx_smtp_route_apply(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     addr.data = buf;
     addr.len = p - buf;
 
-    if (ngx_smtp_mailbox_parse(&path, &addr) != NGX_OK) {
+    if (ngx_smtp_mailbox_parse(&path, &addr, NGX_SMTP_PATH_UTF8) != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, s->connection->log, 0,
                       "\"%V\" was rewritten to the invalid address \"%V\" "
                       "by recipient \"%V\"",
                       &rcpt->given, &addr, &route->pattern);
 
         ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
+        return NGX_DONE;
+    }
+
+    if (path.utf8 && !tx->utf8) {
+        /* a message that was not declared so can't go there */
+        ngx_smtp_verdict_set(&rcpt->verdict,
+                             NGX_SMTP_REPLY_RECIPIENT_NEEDS_UTF8);
         return NGX_DONE;
     }
 

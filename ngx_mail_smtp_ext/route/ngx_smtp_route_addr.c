@@ -74,7 +74,7 @@ ngx_smtp_route_unquote(u_char *dst, ngx_str_t *local)
             *p++ = *src++;
         }
 
-        if (ngx_smtp_dot_string_parse(dst, p) == p) {
+        if (ngx_smtp_dot_string_utf8_parse(dst, p) == p) {
             return p;
         }
     }

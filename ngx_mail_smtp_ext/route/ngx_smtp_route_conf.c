@@ -138,7 +138,7 @@ ngx_smtp_route_pattern_domain(ngx_smtp_route_t *route)
             p++;
         }
 
-        end = ngx_smtp_domain_parse(p, last);
+        end = ngx_smtp_domain_utf8_parse(p, last);
     }
 
     if (end != last) {
@@ -174,7 +174,7 @@ ngx_smtp_route_pattern_exact(ngx_conf_t *cf, ngx_smtp_route_t *route)
         return NGX_OK;
     }
 
-    if (ngx_smtp_mailbox_parse(&path, pattern) != NGX_OK
+    if (ngx_smtp_mailbox_parse(&path, pattern, NGX_SMTP_PATH_UTF8) != NGX_OK
         || ngx_smtp_route_addr_set(&addr, &path.local, &path.domain) != NGX_OK)
     {
         return NGX_DECLINED;
@@ -258,7 +258,9 @@ ngx_smtp_route_rewrite_check(ngx_conf_t *cf, ngx_smtp_route_t *route,
         return NGX_ERROR;
     }
 
-    if (capture == 0 && ngx_smtp_mailbox_parse(&path, value) != NGX_OK) {
+    if (capture == 0
+        && ngx_smtp_mailbox_parse(&path, value, NGX_SMTP_PATH_UTF8) != NGX_OK)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid address \"%V\"", value);
         return NGX_ERROR;

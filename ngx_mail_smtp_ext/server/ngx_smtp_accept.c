@@ -29,7 +29,6 @@ static void ngx_smtp_accept_done(ngx_smtp_session_t *s, ngx_int_t rc);
 void
 ngx_smtp_accept_init_session(ngx_mail_session_t *ms, ngx_connection_t *c)
 {
-    ngx_int_t            rc;
     ngx_smtp_session_t  *s;
 
     if (c->type == SOCK_STREAM && c->sockaddr->sa_family != AF_UNIX
@@ -66,18 +65,40 @@ ngx_smtp_accept_init_session(ngx_mail_session_t *ms, ngx_connection_t *c)
         ngx_del_timer(c->read);
     }
 
-    c->log->action = "greeting client";
+    if (ngx_smtp_delay_banner(s) == NGX_OK) {
+        ngx_smtp_accept_begin(s);
+    }
+}
 
-    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_CONNECT, ngx_smtp_accept_done);
 
-    if (rc == NGX_AGAIN) {
+void
+ngx_smtp_accept_begin(ngx_smtp_session_t *s)
+{
+    if (ngx_smtp_accept_connect(s) == NGX_DONE) {
         s->busy = 1;
         return;
     }
 
+    ngx_smtp_read_run(s);
+}
+
+
+ngx_int_t
+ngx_smtp_accept_connect(ngx_smtp_session_t *s)
+{
+    ngx_int_t  rc;
+
+    s->connection->log->action = "greeting client";
+
+    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_CONNECT, ngx_smtp_accept_done);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
     ngx_smtp_accept_greet(s, rc);
 
-    ngx_smtp_read_run(s);
+    return NGX_OK;
 }
 
 
@@ -93,6 +114,11 @@ ngx_smtp_accept_done(ngx_smtp_session_t *s, ngx_int_t rc)
 static void
 ngx_smtp_accept_greet(ngx_smtp_session_t *s, ngx_int_t rc)
 {
+    ngx_uint_t  first;
+
+    first = !s->greeted;
+    s->greeted = 1;
+
     if (rc == NGX_DONE) {
         /* told something else already */
         return;
@@ -103,7 +129,18 @@ ngx_smtp_accept_greet(ngx_smtp_session_t *s, ngx_int_t rc)
         return;
     }
 
-    ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_GREETING, &s->service->server_name);
+    /* RFC 5321, 3.1: a client waits for it.  Not so after XCLIENT. */
+
+    if (first && s->service->strict.early_talker == NGX_SMTP_STRICT_REJECT
+        && ngx_smtp_delay_early(s))
+    {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_EARLY_TALKER);
+        return;
+    }
+
+    ngx_smtp_reply_arg(s, s->service->lmtp ? NGX_SMTP_REPLY_GREETING_LMTP
+                                           : NGX_SMTP_REPLY_GREETING,
+                       &s->service->server_name);
 }
 
 

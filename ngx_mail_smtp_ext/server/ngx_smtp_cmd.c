@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_server.h>
+#include <ngx_smtp_esmtp.h>
 
 
 /*
@@ -27,7 +28,8 @@ static ngx_int_t ngx_smtp_command_allowed(ngx_smtp_session_t *s,
 ngx_int_t
 ngx_smtp_command_input(ngx_smtp_session_t *s)
 {
-    ngx_int_t  rc;
+    ngx_int_t           rc;
+    ngx_smtp_strict_t  *strict;
 
     if (s->in == NULL) {
         return NGX_AGAIN;
@@ -48,6 +50,13 @@ ngx_smtp_command_input(ngx_smtp_session_t *s)
     s->connection->log->action = "executing command";
 
     s->commands++;
+
+    strict = &s->service->strict;
+
+    if (strict->max_commands && s->commands > strict->max_commands) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_COMMANDS);
+        return NGX_OK;
+    }
 
     switch (rc) {
 
@@ -102,8 +111,13 @@ ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
 
     cmd = ngx_smtp_command_find(&verb);
 
-    if (cmd == NULL) {
+    if (cmd == NULL || !ngx_smtp_command_present(s, cmd)) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_UNKNOWN_COMMAND);
+        return;
+    }
+
+    if (!ngx_smtp_esmtp_command(s, &cmd->name)) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_NOT_IMPLEMENTED);
         return;
     }
 
@@ -133,10 +147,29 @@ ngx_smtp_command_find(ngx_str_t *verb)
 }
 
 
+/* RFC 2033, 4.1: what is SMTP's is not there in LMTP, and is refused by 500 */
+
+ngx_uint_t
+ngx_smtp_command_present(ngx_smtp_session_t *s, const ngx_smtp_command_t *cmd)
+{
+    return !(cmd->flags & (s->service->lmtp ? NGX_SMTP_CMD_SMTP
+                                            : NGX_SMTP_CMD_LMTP));
+}
+
+
 static ngx_int_t
 ngx_smtp_command_allowed(ngx_smtp_session_t *s, const ngx_smtp_command_t *cmd,
     ngx_str_t *args)
 {
+    ngx_uint_t  max;
+
+    max = s->service->strict.max_idle_commands;
+
+    if ((cmd->flags & NGX_SMTP_CMD_IDLE) && max && ++s->idle_commands > max) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_IDLE);
+        return NGX_DECLINED;
+    }
+
     if (!(cmd->flags & NGX_SMTP_CMD_PLAIN)
         && s->service->starttls == NGX_SMTP_STARTTLS_ONLY && !s->tls)
     {
@@ -156,7 +189,8 @@ ngx_smtp_command_allowed(ngx_smtp_session_t *s, const ngx_smtp_command_t *cmd,
     }
 
     if ((cmd->flags & NGX_SMTP_CMD_HELO) && s->helo.len == 0) {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_NEED_HELO);
+        ngx_smtp_reply(s, s->service->lmtp ? NGX_SMTP_REPLY_NEED_LHLO
+                                           : NGX_SMTP_REPLY_NEED_HELO);
         return NGX_DECLINED;
     }
 

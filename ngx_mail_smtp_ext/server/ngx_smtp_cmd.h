@@ -23,6 +23,10 @@
 #define NGX_SMTP_CMD_NO_TX    0x04   /* not inside a transaction */
 #define NGX_SMTP_CMD_NO_ARGS  0x08   /* takes no argument */
 #define NGX_SMTP_CMD_LAST     0x10   /* nothing may be pipelined behind it */
+#define NGX_SMTP_CMD_SMTP     0x20   /* is not there in LMTP */
+#define NGX_SMTP_CMD_LMTP     0x40   /* is there in LMTP alone */
+#define NGX_SMTP_CMD_HIDDEN   0x80   /* HELP does not name it */
+#define NGX_SMTP_CMD_IDLE     0x100  /* brings no message nearer */
 
 
 typedef struct {
@@ -45,6 +49,10 @@ typedef struct {
 /* in the order in which HELP names them; the last row's start is NULL */
 extern const ngx_smtp_command_t  ngx_smtp_command_table[];
 
+
+/* is the command there, in SMTP or LMTP, whichever is spoken? */
+ngx_uint_t ngx_smtp_command_present(ngx_smtp_session_t *s,
+    const ngx_smtp_command_t *cmd);
 
 /* an ngx_smtp_input_pt: the next command line */
 ngx_int_t ngx_smtp_command_input(ngx_smtp_session_t *s);

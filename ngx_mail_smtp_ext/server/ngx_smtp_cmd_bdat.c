@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include <ngx_smtp_server.h>
 #include <ngx_smtp_message.h>
+#include <ngx_smtp_esmtp.h>
 
 
 /*
@@ -38,6 +39,7 @@
 
 static ngx_int_t ngx_smtp_bdat_parse(ngx_smtp_session_t *s, ngx_str_t *args);
 static ngx_uint_t ngx_smtp_bdat_refuse(ngx_smtp_session_t *s);
+static void ngx_smtp_bdat_refused(ngx_smtp_session_t *s);
 static ngx_int_t ngx_smtp_bdat_end(ngx_smtp_session_t *s);
 
 
@@ -133,12 +135,17 @@ ngx_smtp_bdat_refuse(ngx_smtp_session_t *s)
 
     tx = s->tx;
 
+    if (!ngx_smtp_esmtp_enabled(s, NGX_SMTP_EXT_CHUNKING)) {
+        return NGX_SMTP_REPLY_NOT_IMPLEMENTED;
+    }
+
     if (s->service->starttls == NGX_SMTP_STARTTLS_ONLY && !s->tls) {
         return NGX_SMTP_REPLY_NEED_TLS;
     }
 
     if (s->helo.len == 0) {
-        return NGX_SMTP_REPLY_NEED_HELO;
+        return s->service->lmtp ? NGX_SMTP_REPLY_NEED_LHLO
+                                : NGX_SMTP_REPLY_NEED_HELO;
     }
 
     if (!s->esmtp) {
@@ -207,6 +214,24 @@ ngx_smtp_bdat_input(ngx_smtp_session_t *s)
 }
 
 
+static void
+ngx_smtp_bdat_refused(ngx_smtp_session_t *s)
+{
+    /*
+     * RFC 2033, 4.3: LAST has as many replies as recipients were accepted, and
+     * that may be none.  A client that has sent all ahead counts them.
+     */
+
+    if (s->service->lmtp && s->chunk_last && s->helo.len
+        && (s->tx == NULL || s->tx->nrcpts == 0))
+    {
+        return;
+    }
+
+    ngx_smtp_reply(s, s->chunk_refused);
+}
+
+
 static ngx_int_t
 ngx_smtp_bdat_end(ngx_smtp_session_t *s)
 {
@@ -224,7 +249,7 @@ ngx_smtp_bdat_end(ngx_smtp_session_t *s)
     }
 
     if (s->chunk_refused) {
-        ngx_smtp_reply(s, s->chunk_refused);
+        ngx_smtp_bdat_refused(s);
         return NGX_OK;
     }
 

@@ -34,9 +34,17 @@ ngx_smtp_command_data(ngx_smtp_session_t *s, ngx_str_t *args)
         return NGX_OK;
     }
 
+    if (tx->body_binary) {
+        /* RFC 3030, 3 */
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_BINARY_BY_DATA);
+        return NGX_OK;
+    }
+
     if (tx->nrcpts == 0) {
-        ngx_smtp_reply(s, tx->nrefused ? NGX_SMTP_REPLY_NO_VALID_RCPT
-                                       : NGX_SMTP_REPLY_NEED_RCPT);
+        /* RFC 2033, 4.2 demands 503 */
+        ngx_smtp_reply(s, tx->nrefused && !s->service->lmtp
+                          ? NGX_SMTP_REPLY_NO_VALID_RCPT
+                          : NGX_SMTP_REPLY_NEED_RCPT);
         return NGX_OK;
     }
 

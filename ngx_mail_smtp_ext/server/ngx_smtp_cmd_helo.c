@@ -12,20 +12,43 @@
 
 
 /*
- * EHLO and HELO, RFC 5321, 4.1.1.1.  Either clears the transaction, as RSET
- * does (4.1.4).
+ * EHLO and HELO, RFC 5321, 4.1.1.1; LHLO, RFC 2033, 4.1.  Each clears the
+ * transaction, as RSET does (4.1.4).
  */
 
 
+static ngx_int_t ngx_smtp_command_extended(ngx_smtp_session_t *s,
+    ngx_str_t *args, char *syntax);
 static ngx_int_t ngx_smtp_command_greeted(ngx_smtp_session_t *s,
-    ngx_str_t *args);
+    ngx_str_t *args, ngx_uint_t utf8);
 
 
 ngx_int_t
 ngx_smtp_command_ehlo(ngx_smtp_session_t *s, ngx_str_t *args)
 {
-    if (ngx_smtp_command_greeted(s, args) != NGX_OK) {
-        return ngx_smtp_command_syntax(s, "EHLO domain");
+    return ngx_smtp_command_extended(s, args, "EHLO domain");
+}
+
+
+ngx_int_t
+ngx_smtp_command_lhlo(ngx_smtp_session_t *s, ngx_str_t *args)
+{
+    return ngx_smtp_command_extended(s, args, "LHLO domain");
+}
+
+
+static ngx_int_t
+ngx_smtp_command_extended(ngx_smtp_session_t *s, ngx_str_t *args,
+    char *syntax)
+{
+    ngx_uint_t  utf8;
+
+    /* RFC 6531, 3.3, though 3.7.1 tells clients not to */
+
+    utf8 = ngx_smtp_esmtp_offers(s, NGX_SMTP_EXT_SMTPUTF8);
+
+    if (ngx_smtp_command_greeted(s, args, utf8) != NGX_OK) {
+        return ngx_smtp_command_syntax(s, syntax);
     }
 
     s->esmtp = 1;
@@ -39,7 +62,7 @@ ngx_smtp_command_ehlo(ngx_smtp_session_t *s, ngx_str_t *args)
 ngx_int_t
 ngx_smtp_command_helo(ngx_smtp_session_t *s, ngx_str_t *args)
 {
-    if (ngx_smtp_command_greeted(s, args) != NGX_OK) {
+    if (ngx_smtp_command_greeted(s, args, 0) != NGX_OK) {
         return ngx_smtp_command_syntax(s, "HELO domain");
     }
 
@@ -52,17 +75,26 @@ ngx_smtp_command_helo(ngx_smtp_session_t *s, ngx_str_t *args)
 
 
 static ngx_int_t
-ngx_smtp_command_greeted(ngx_smtp_session_t *s, ngx_str_t *args)
+ngx_smtp_command_greeted(ngx_smtp_session_t *s, ngx_str_t *args,
+    ngx_uint_t utf8)
 {
-    if (ngx_smtp_helo_valid(args->data, args->data + args->len) != NGX_OK
-        || ngx_smtp_session_set(&s->helo, args) != NGX_OK)
-    {
+    u_char     *last;
+    ngx_int_t   rc;
+
+    last = args->data + args->len;
+
+    rc = utf8 ? ngx_smtp_helo_utf8_valid(args->data, last)
+              : ngx_smtp_helo_valid(args->data, last);
+
+    if (rc != NGX_OK || ngx_smtp_session_set(&s->helo, args) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (s->tx) {
         ngx_smtp_tx_finish(s->tx);
     }
+
+    ngx_smtp_remote_forward_free(s);
 
     return NGX_OK;
 }

@@ -23,11 +23,20 @@ ngx_int_t
 ngx_smtp_command_mail(ngx_smtp_session_t *s, ngx_str_t *args)
 {
     u_char           *p, *last;
+    ngx_int_t         rc;
+    ngx_uint_t        max;
     ngx_smtp_tx_t    *tx;
     ngx_smtp_path_t   path;
 
     if (s->tx) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_NESTED_MAIL);
+        return NGX_OK;
+    }
+
+    max = s->service->strict.max_messages;
+
+    if (max && s->transactions >= max) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_MESSAGES);
         return NGX_OK;
     }
 
@@ -48,7 +57,8 @@ ngx_smtp_command_mail(ngx_smtp_session_t *s, ngx_str_t *args)
 
     while (p < last && *p == ' ') { p++; }
 
-    if (ngx_smtp_path_parse(&path, &p, last, NGX_SMTP_PATH_REVERSE)
+    if (ngx_smtp_path_parse(&path, &p, last,
+                            NGX_SMTP_PATH_REVERSE|NGX_SMTP_PATH_UTF8)
         != NGX_OK)
     {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_BAD_SENDER);
@@ -64,13 +74,21 @@ ngx_smtp_command_mail(ngx_smtp_session_t *s, ngx_str_t *args)
         return NGX_OK;
     }
 
-    if (ngx_smtp_esmtp_parse(s, tx, 0, p, last) != NGX_OK) {
+    rc = ngx_smtp_esmtp_parse(s, tx, 0, p, last);
+
+    if (rc == NGX_OK && path.utf8 && !tx->utf8) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_SENDER_NEEDS_UTF8);
+        rc = NGX_DONE;
+    }
+
+    if (rc != NGX_OK) {
         tx->result = NGX_SMTP_TX_REFUSED;
         ngx_smtp_tx_finish(tx);
         return NGX_OK;
     }
 
-    ngx_smtp_reply(s, NGX_SMTP_REPLY_SENDER_OK);
+    ngx_smtp_reply(s, tx->mail_reply ? tx->mail_reply
+                                     : NGX_SMTP_REPLY_SENDER_OK);
 
     return NGX_OK;
 }

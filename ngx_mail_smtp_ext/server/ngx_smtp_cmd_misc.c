@@ -11,17 +11,16 @@
 
 
 /*
- * RSET, NOOP, VRFY, EXPN, HELP, QUIT (RFC 5321, 4.1.1.5 to 4.1.1.10) and
- * STARTTLS (RFC 3207).
+ * RSET, NOOP, HELP, QUIT (RFC 5321, 4.1.1.5 to 4.1.1.10) and STARTTLS (RFC
+ * 3207).
  */
 
 
 static ngx_int_t ngx_smtp_starttls_input(ngx_smtp_session_t *s);
 
 
-/* "EHLO HELO ...", filled at the first HELP */
-static u_char     ngx_smtp_help_buf[128];
-static ngx_str_t  ngx_smtp_help_text;
+/* "EHLO HELO ..." */
+#define NGX_SMTP_HELP_MAX  128
 
 
 ngx_int_t
@@ -30,6 +29,8 @@ ngx_smtp_command_rset(ngx_smtp_session_t *s, ngx_str_t *args)
     if (s->tx) {
         ngx_smtp_tx_finish(s->tx);
     }
+
+    ngx_smtp_remote_forward_free(s);
 
     ngx_smtp_reply(s, NGX_SMTP_REPLY_OK);
 
@@ -47,49 +48,29 @@ ngx_smtp_command_noop(ngx_smtp_session_t *s, ngx_str_t *args)
 
 
 ngx_int_t
-ngx_smtp_command_vrfy(ngx_smtp_session_t *s, ngx_str_t *args)
-{
-    if (args->len == 0) {
-        return ngx_smtp_command_syntax(s, "VRFY address");
-    }
-
-    /* RFC 5321, 7.3: who exists is not told to everyone */
-
-    ngx_smtp_reply(s, NGX_SMTP_REPLY_CANNOT_VRFY);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_smtp_command_expn(ngx_smtp_session_t *s, ngx_str_t *args)
-{
-    ngx_smtp_reply(s, NGX_SMTP_REPLY_NOT_IMPLEMENTED);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
 ngx_smtp_command_help(ngx_smtp_session_t *s, ngx_str_t *args)
 {
     u_char                    *p, *last;
+    ngx_str_t                  text;
     const ngx_smtp_command_t  *cmd;
+    u_char                     buf[NGX_SMTP_HELP_MAX];
 
-    if (ngx_smtp_help_text.len == 0) {
+    p = buf;
+    last = buf + sizeof(buf);
 
-        p = ngx_smtp_help_buf;
-        last = p + sizeof(ngx_smtp_help_buf);
+    for (cmd = ngx_smtp_command_table; cmd->start; cmd++) {
 
-        for (cmd = ngx_smtp_command_table; cmd->start; cmd++) {
+        if (ngx_smtp_command_present(s, cmd)
+            && !(cmd->flags & NGX_SMTP_CMD_HIDDEN))
+        {
             p = ngx_slprintf(p, last, "%V ", &cmd->name);
         }
-
-        ngx_smtp_help_text.data = ngx_smtp_help_buf;
-        ngx_smtp_help_text.len = p - ngx_smtp_help_buf - 1;
     }
 
-    ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_HELP, &ngx_smtp_help_text);
+    text.data = buf;
+    text.len = p - buf - 1;
+
+    ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_HELP, &text);
 
     return NGX_OK;
 }

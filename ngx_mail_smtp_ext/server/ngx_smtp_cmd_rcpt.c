@@ -111,8 +111,16 @@ ngx_smtp_rcpt_path(ngx_smtp_session_t *s, ngx_str_t *args, u_char **p,
 
     while (*p < last && **p == ' ') { (*p)++; }
 
-    if (ngx_smtp_path_parse(path, p, last, NGX_SMTP_PATH_FORWARD) != NGX_OK) {
+    if (ngx_smtp_path_parse(path, p, last,
+                            NGX_SMTP_PATH_FORWARD|NGX_SMTP_PATH_UTF8)
+        != NGX_OK)
+    {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_BAD_RECIPIENT);
+        return NGX_ERROR;
+    }
+
+    if (path->utf8 && !s->tx->utf8) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_RECIPIENT_NEEDS_UTF8);
         return NGX_ERROR;
     }
 
@@ -162,6 +170,7 @@ ngx_smtp_rcpt_done(ngx_smtp_session_t *s, ngx_int_t rc)
 static void
 ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc)
 {
+    ngx_uint_t        max;
     ngx_smtp_tx_t    *tx;
     ngx_smtp_rcpt_t  *rcpt;
 
@@ -183,6 +192,13 @@ ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc)
     if (rcpt->verdict.code >= 300 || rcpt->dest == NULL) {
         tx->nrefused++;
         ngx_smtp_reply_verdict(s, &rcpt->verdict);
+
+        max = s->service->strict.max_refused;
+
+        if (++s->nrefused >= max && max) {
+            ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_REFUSED);
+        }
+
         return;
     }
 

@@ -12,6 +12,7 @@
 
 ngx_int_t ngx_smtp_command_helo(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_ehlo(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_lhlo(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_mail(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_rcpt(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_data(ngx_smtp_session_t *s, ngx_str_t *args);
@@ -24,17 +25,25 @@ ngx_int_t ngx_smtp_command_help(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_quit(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_starttls(ngx_smtp_session_t *s, ngx_str_t *args);
 ngx_int_t ngx_smtp_command_auth(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_xclient(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_xforward(ngx_smtp_session_t *s, ngx_str_t *args);
+ngx_int_t ngx_smtp_command_etrn(ngx_smtp_session_t *s, ngx_str_t *args);
 
 
 const ngx_smtp_command_t  ngx_smtp_command_table[] = {
 
     { ngx_string("EHLO"),
-      NGX_SMTP_CMD_PLAIN,
+      NGX_SMTP_CMD_PLAIN|NGX_SMTP_CMD_SMTP|NGX_SMTP_CMD_IDLE,
       "EHLO domain",
       ngx_smtp_command_ehlo },
 
+    { ngx_string("LHLO"),
+      NGX_SMTP_CMD_PLAIN|NGX_SMTP_CMD_LMTP|NGX_SMTP_CMD_IDLE,
+      "LHLO domain",
+      ngx_smtp_command_lhlo },
+
     { ngx_string("HELO"),
-      0,
+      NGX_SMTP_CMD_SMTP|NGX_SMTP_CMD_IDLE,
       "HELO domain",
       ngx_smtp_command_helo },
 
@@ -59,12 +68,12 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
       ngx_smtp_command_bdat },
 
     { ngx_string("RSET"),
-      NGX_SMTP_CMD_NO_ARGS,
+      NGX_SMTP_CMD_NO_ARGS|NGX_SMTP_CMD_IDLE,
       "RSET",
       ngx_smtp_command_rset },
 
     { ngx_string("NOOP"),
-      NGX_SMTP_CMD_PLAIN,
+      NGX_SMTP_CMD_PLAIN|NGX_SMTP_CMD_IDLE,
       "NOOP [text]",
       ngx_smtp_command_noop },
 
@@ -74,17 +83,17 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
       ngx_smtp_command_quit },
 
     { ngx_string("VRFY"),
-      0,
+      NGX_SMTP_CMD_IDLE,
       "VRFY address",
       ngx_smtp_command_vrfy },
 
     { ngx_string("EXPN"),
-      0,
+      NGX_SMTP_CMD_IDLE,
       "EXPN list",
       ngx_smtp_command_expn },
 
     { ngx_string("HELP"),
-      0,
+      NGX_SMTP_CMD_IDLE,
       "HELP [command]",
       ngx_smtp_command_help },
 
@@ -98,6 +107,21 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
       NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_LAST,
       "AUTH mechanism [initial-response]",
       ngx_smtp_command_auth },
+
+    { ngx_string("XCLIENT"),
+      NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_HIDDEN,
+      "XCLIENT attribute=value...",
+      ngx_smtp_command_xclient },
+
+    { ngx_string("XFORWARD"),
+      NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_HIDDEN,
+      "XFORWARD attribute=value...",
+      ngx_smtp_command_xforward },
+
+    { ngx_string("ETRN"),
+      NGX_SMTP_CMD_HIDDEN|NGX_SMTP_CMD_IDLE,
+      "ETRN domain",
+      ngx_smtp_command_etrn },
 
     { ngx_null_string, 0, NULL, NULL }
 };

@@ -19,10 +19,17 @@
  */
 
 
-static ngx_uint_t ngx_smtp_message_8bit(ngx_str_t *piece);
+static ngx_uint_t ngx_smtp_message_strict(ngx_smtp_tx_t *tx,
+    ngx_str_t *piece);
+static ngx_uint_t ngx_smtp_message_header_8bit(ngx_smtp_tx_t *tx);
+static ngx_uint_t ngx_smtp_message_long_line(ngx_smtp_tx_t *tx, u_char *p,
+    u_char *last, size_t max);
+static ngx_uint_t ngx_smtp_message_bare(ngx_smtp_tx_t *tx);
 static void ngx_smtp_message_flushed(ngx_smtp_op_t *op);
 static void ngx_smtp_message_delivered(ngx_smtp_session_t *s, ngx_int_t rc);
+static void ngx_smtp_message_undecided(ngx_smtp_tx_t *tx);
 static void ngx_smtp_message_answer(ngx_smtp_session_t *s, ngx_int_t rc);
+static void ngx_smtp_message_answer_each(ngx_smtp_session_t *s);
 static void ngx_smtp_message_hold(void *owner);
 static void ngx_smtp_message_release(void *owner);
 
@@ -54,7 +61,8 @@ ngx_smtp_message_start(ngx_smtp_tx_t *tx)
 
     tx->spool = spool;
     tx->data_start = ngx_current_msec;
-    tx->dot.normalise = (service->bare_newline == NGX_SMTP_BARE_NORMALISE);
+    tx->dot.normalise = (service->bare_newline == NGX_SMTP_BARE_NORMALISE
+                         && !tx->body_binary);
 
     return NGX_OK;
 }
@@ -77,6 +85,7 @@ ngx_smtp_message_release(void *owner)
 void
 ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
 {
+    ngx_uint_t           refused;
     ngx_smtp_service_t  *service;
 
     service = tx->session->service;
@@ -92,7 +101,7 @@ ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
         return;
     }
 
-    if (tx->dot.bare && !tx->dot.normalise) {
+    if (ngx_smtp_message_bare(tx)) {
         ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_BARE_IN_DATA);
         return;
     }
@@ -107,8 +116,16 @@ ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
         }
     }
 
+    refused = ngx_smtp_message_strict(tx, piece);
+
+    if (refused) {
+        ngx_smtp_message_fail(tx, refused);
+        return;
+    }
+
     if (tx->body_8bit && !tx->content_8bit) {
-        tx->content_8bit = ngx_smtp_message_8bit(piece);
+        tx->content_8bit = ngx_smtp_is_8bit(piece->data,
+                                            piece->data + piece->len);
     }
 
     if (ngx_smtp_spool_append(tx->spool, piece->data, piece->len) != NGX_OK) {
@@ -117,19 +134,90 @@ ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
 }
 
 
-static ngx_uint_t
-ngx_smtp_message_8bit(ngx_str_t *piece)
-{
-    u_char  *p, *last, high;
+/* the reply that is due, or 0 */
 
-    high = 0;
+static ngx_uint_t
+ngx_smtp_message_strict(ngx_smtp_tx_t *tx, ngx_str_t *piece)
+{
+    u_char             *last;
+    ngx_smtp_strict_t  *strict;
+
+    strict = &tx->session->service->strict;
+
     last = piece->data + piece->len;
 
-    for (p = piece->data; p < last; p++) {
-        high |= *p;
+    /* RFC 5322, 4: it is no text; RFC 3030, 3: but octets may be anything */
+
+    if (strict->nul == NGX_SMTP_STRICT_REJECT && !tx->body_binary
+        && memchr(piece->data, '\0', piece->len))
+    {
+        return NGX_SMTP_REPLY_NUL_IN_DATA;
     }
 
-    return high >> 7;
+    if (tx->utf8
+        || (strict->header_8bit == NGX_SMTP_STRICT_REJECT
+            && !tx->mime.inside))
+    {
+        ngx_smtp_mime_feed(&tx->mime, piece->data, last);
+    }
+
+    if (ngx_smtp_message_header_8bit(tx)) {
+        return NGX_SMTP_REPLY_HEADER_8BIT;
+    }
+
+    if (strict->text_line && !tx->body_binary
+        && ngx_smtp_message_long_line(tx, piece->data, last,
+                                      strict->text_line))
+    {
+        return NGX_SMTP_REPLY_TEXT_LINE_TOO_LONG;
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_smtp_message_header_8bit(ngx_smtp_tx_t *tx)
+{
+    return tx->mime.header_8bit && !tx->utf8;
+}
+
+
+/* RFC 5321, 4.5.3.1.6: its CRLF counts, a doubled dot does not */
+
+static ngx_uint_t
+ngx_smtp_message_long_line(ngx_smtp_tx_t *tx, u_char *p, u_char *last,
+    size_t max)
+{
+    u_char  *lf;
+
+    while (p < last) {
+        lf = memchr(p, LF, last - p);
+
+        tx->text_line += (lf ? lf + 1 : last) - p;
+
+        if (tx->text_line > max) {
+            return 1;
+        }
+
+        if (lf == NULL) {
+            break;
+        }
+
+        tx->text_line = 0;
+        p = lf + 1;
+    }
+
+    return 0;
+}
+
+
+/* is there a line end that is neither to be mended nor somebody's octets? */
+
+static ngx_uint_t
+ngx_smtp_message_bare(ngx_smtp_tx_t *tx)
+{
+    return tx->dot.bare && !tx->dot.normalise && !tx->body_binary;
 }
 
 
@@ -192,6 +280,7 @@ ngx_smtp_message_end(ngx_smtp_session_t *s)
     tx = s->tx;
 
     s->input = ngx_smtp_command_input;
+    s->idle_commands = 0;
 
     if (s->connection->read->timer_set) {
         ngx_del_timer(s->connection->read);
@@ -199,9 +288,17 @@ ngx_smtp_message_end(ngx_smtp_session_t *s)
 
     tx->data_end = ngx_current_msec;
 
-    if (tx->dot.bare && !tx->dot.normalise && !tx->failed) {
+    ngx_smtp_mime_end(&tx->mime);
+
+    if (ngx_smtp_message_bare(tx) && !tx->failed) {
         ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_BARE_IN_DATA);
     }
+
+    if (ngx_smtp_message_header_8bit(tx) && !tx->failed) {
+        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_HEADER_8BIT);
+    }
+
+    ngx_smtp_message_undecided(tx);
 
     if (tx->failed) {
         ngx_smtp_message_answer(s, NGX_DONE);
@@ -232,6 +329,24 @@ ngx_smtp_message_delivered(ngx_smtp_session_t *s, ngx_int_t rc)
 }
 
 
+/* what was said to RCPT has been said; the verdict is on the message now */
+
+static void
+ngx_smtp_message_undecided(ngx_smtp_tx_t *tx)
+{
+    ngx_queue_t      *q;
+    ngx_smtp_rcpt_t  *rcpt;
+
+    for (q = ngx_queue_head(&tx->rcpts);
+         q != ngx_queue_sentinel(&tx->rcpts);
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+        rcpt->verdict.code = 0;
+    }
+}
+
+
 static void
 ngx_smtp_message_answer(ngx_smtp_session_t *s, ngx_int_t rc)
 {
@@ -249,16 +364,54 @@ ngx_smtp_message_answer(ngx_smtp_session_t *s, ngx_int_t rc)
                                           : NGX_SMTP_TX_REFUSED;
     tx->deliver_time = ngx_current_msec - tx->data_end;
 
-    ngx_smtp_reply_verdict(s, &tx->verdict);
+    if (s->service->lmtp) {
+        ngx_smtp_message_answer_each(s);
+
+    } else {
+        ngx_smtp_reply_verdict(s, &tx->verdict);
+    }
 
     ngx_smtp_tx_finish(tx);
+}
+
+
+/* RFC 2033, 4.2: a reply per accepted recipient, in the order of RCPT */
+
+static void
+ngx_smtp_message_answer_each(ngx_smtp_session_t *s)
+{
+    ngx_queue_t         *q;
+    ngx_smtp_tx_t       *tx;
+    ngx_smtp_rcpt_t     *rcpt;
+
+    tx = s->tx;
+
+    for (q = ngx_queue_head(&tx->rcpts);
+         q != ngx_queue_sentinel(&tx->rcpts);
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        if (rcpt->verdict.code == 0) {
+            rcpt->verdict = tx->verdict;
+        }
+
+        ngx_smtp_reply_verdict(s, &rcpt->verdict);
+    }
 }
 
 
 void
 ngx_smtp_message_refuse(ngx_smtp_session_t *s)
 {
-    s->tx->data_end = ngx_current_msec;
+    ngx_smtp_tx_t  *tx;
 
-    ngx_smtp_message_answer(s, NGX_DONE);
+    tx = s->tx;
+
+    tx->data_end = ngx_current_msec;
+    tx->result = NGX_SMTP_TX_REFUSED;
+
+    ngx_smtp_reply_verdict(s, &tx->verdict);
+
+    ngx_smtp_tx_finish(tx);
 }

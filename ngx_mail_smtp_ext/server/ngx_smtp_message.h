@@ -37,7 +37,7 @@ ngx_int_t ngx_smtp_message_flush(ngx_smtp_session_t *s);
  */
 ngx_int_t ngx_smtp_message_end(ngx_smtp_session_t *s);
 
-/* tx->failed: replies with the verdict and ends the transaction */
+/* tx->failed, before its end: one reply, and the transaction is over */
 void ngx_smtp_message_refuse(ngx_smtp_session_t *s);
 
 

@@ -229,6 +229,12 @@ ngx_smtp_read_run(ngx_smtp_session_t *s)
             }
         }
 
+        if (s->slowed && s->input == ngx_smtp_command_input
+            && ngx_smtp_delay_error(s) != NGX_OK)
+        {
+            return;
+        }
+
         rc = s->input(s);
 
         if (rc == NGX_AGAIN) {

@@ -32,6 +32,26 @@ void ngx_smtp_read_run(ngx_smtp_session_t *s);
 /* server/_close: closes when what is in session->out has been sent */
 void ngx_smtp_close_run(ngx_smtp_session_t *s);
 
+/*
+ * server/_accept: the CONNECT phase and the greeting, after a connection has
+ * been made or XCLIENT has said whose it is.  NGX_OK, or NGX_DONE: busy, it
+ * will be resumed.
+ */
+ngx_int_t ngx_smtp_accept_connect(ngx_smtp_session_t *s);
+
+/* server/_accept: the same for a session that begins, and the input loop */
+void ngx_smtp_accept_begin(ngx_smtp_session_t *s);
+
+/*
+ * server/_delay: the greeting, or the next command, has to wait.  NGX_OK: not
+ * any more.  NGX_DONE: the session goes on by itself, or is gone.
+ */
+ngx_int_t ngx_smtp_delay_banner(ngx_smtp_session_t *s);
+ngx_int_t ngx_smtp_delay_error(ngx_smtp_session_t *s);
+
+/* has the client said anything that was not read yet? */
+ngx_uint_t ngx_smtp_delay_early(ngx_smtp_session_t *s);
+
 /* server/_accept: the TLS handshake after STARTTLS; s may be gone */
 void ngx_smtp_accept_starttls(ngx_smtp_session_t *s);
 

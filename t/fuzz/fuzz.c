@@ -131,3 +131,45 @@ fuzz_out_free(fuzz_out_t *out)
 
     memset(out, 0, sizeof(fuzz_out_t));
 }
+
+
+ngx_uint_t
+fuzz_is_text(const u_char *p, const u_char *last, ngx_uint_t utf8)
+{
+    size_t                 i, n;
+    uint32_t               ch;
+    static const uint32_t  least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+
+    while (p < last) {
+
+        if (*p >= ' ' && *p < 0x7f) {
+            p++;
+            continue;
+        }
+
+        n = (*p >= 0xf0) ? 4 : (*p >= 0xe0) ? 3 : 2;
+
+        if (!utf8 || *p < 0xc0 || *p > 0xf7 || (size_t) (last - p) < n) {
+            return 0;
+        }
+
+        ch = *p & (0xff >> (n + 1));
+
+        for (i = 1; i < n; i++) {
+
+            if ((p[i] & 0xc0) != 0x80) {
+                return 0;
+            }
+
+            ch = (ch << 6) | (p[i] & 0x3f);
+        }
+
+        if (ch < least[n] || ch > 0x10ffff || (ch >= 0xd800 && ch < 0xe000)) {
+            return 0;
+        }
+
+        p += n;
+    }
+
+    return 1;
+}

@@ -65,6 +65,12 @@ size_t fuzz_cut(fuzz_cut_t *cut, size_t left);
 
 uint32_t fuzz_random(fuzz_cut_t *cut);
 
+/*
+ * Is there nothing but printable US-ASCII and, where it is asked for, valid
+ * UTF-8?  Not by the parsers' own functions.
+ */
+ngx_uint_t fuzz_is_text(const u_char *p, const u_char *last, ngx_uint_t utf8);
+
 void fuzz_out_add(fuzz_out_t *out, const void *data, size_t len);
 ngx_uint_t fuzz_out_same(fuzz_out_t *out, const void *data, size_t len);
 void fuzz_out_free(fuzz_out_t *out);

@@ -18,9 +18,9 @@
 
 static void check_path(ngx_smtp_path_t *path, u_char *start, u_char *end,
     ngx_uint_t flags);
-static void check_again(ngx_smtp_path_t *path);
+static void check_again(ngx_smtp_path_t *path, ngx_uint_t flags);
 static void check_same(ngx_str_t *a, ngx_str_t *b);
-static void check_mailbox(const u_char *data, size_t size);
+static void check_mailbox(const u_char *data, size_t size, ngx_uint_t flags);
 
 
 int
@@ -35,7 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    for (flags = 0; flags < 4; flags++) {
+    for (flags = 0; flags < 8; flags++) {
         start = fuzz_copy(data, size);
         p = start;
 
@@ -54,7 +54,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(start);
     }
 
-    check_mailbox(data, size);
+    check_mailbox(data, size, 0);
+    check_mailbox(data, size, NGX_SMTP_PATH_UTF8);
 
     return 0;
 }
@@ -64,16 +65,13 @@ static void
 check_path(ngx_smtp_path_t *path, u_char *start, u_char *end,
     ngx_uint_t flags)
 {
-    u_char  *p;
-
     fuzz_check(end - start <= NGX_SMTP_PATH_MAX);
     fuzz_check(*start == '<' && end[-1] == '>');
     fuzz_check(path->addr.data > start
                && path->addr.data + path->addr.len == end - 1);
 
-    for (p = start; p < end; p++) {
-        fuzz_check(*p >= ' ' && *p < 0x7f);
-    }
+    fuzz_check(fuzz_is_text(start, end, flags & NGX_SMTP_PATH_UTF8));
+    fuzz_check(path->utf8 == !fuzz_is_text(path->addr.data, end, 0));
 
     fuzz_check(path->local.data == path->addr.data);
     fuzz_check(path->local.len <= NGX_SMTP_LOCAL_MAX);
@@ -98,12 +96,12 @@ check_path(ngx_smtp_path_t *path, u_char *start, u_char *end,
     fuzz_check(path->quoted == (*path->local.data == '"'));
     fuzz_check(path->literal == (*path->domain.data == '['));
 
-    check_again(path);
+    check_again(path, flags & NGX_SMTP_PATH_UTF8);
 }
 
 
 static void
-check_again(ngx_smtp_path_t *path)
+check_again(ngx_smtp_path_t *path, ngx_uint_t flags)
 {
     u_char           *p, *buf;
     size_t            len;
@@ -122,7 +120,7 @@ check_again(ngx_smtp_path_t *path)
     buf[len - 1] = '>';
     p = buf;
 
-    fuzz_check(ngx_smtp_path_parse(&again, &p, buf + len, 0) == NGX_OK);
+    fuzz_check(ngx_smtp_path_parse(&again, &p, buf + len, flags) == NGX_OK);
     fuzz_check(p == buf + len);
 
     check_same(&path->addr, &again.addr);
@@ -131,13 +129,14 @@ check_again(ngx_smtp_path_t *path)
 
     fuzz_check(path->quoted == again.quoted);
     fuzz_check(path->literal == again.literal);
+    fuzz_check(path->utf8 == again.utf8);
 
     free(buf);
 
     addr.len = path->addr.len;
     addr.data = fuzz_copy(path->addr.data, addr.len);
 
-    fuzz_check(ngx_smtp_mailbox_parse(&again, &addr) == NGX_OK);
+    fuzz_check(ngx_smtp_mailbox_parse(&again, &addr, flags) == NGX_OK);
 
     check_same(&path->local, &again.local);
     check_same(&path->domain, &again.domain);
@@ -157,7 +156,7 @@ check_same(ngx_str_t *a, ngx_str_t *b)
 /* the whole input as a Mailbox: it is one just when "<" it ">" is a path */
 
 static void
-check_mailbox(const u_char *data, size_t size)
+check_mailbox(const u_char *data, size_t size, ngx_uint_t flags)
 {
     u_char           *p, *buf;
     ngx_int_t         rc;
@@ -168,7 +167,7 @@ check_mailbox(const u_char *data, size_t size)
     addr.len = size;
     addr.data = fuzz_copy(data, size);
 
-    rc = ngx_smtp_mailbox_parse(&mailbox, &addr);
+    rc = ngx_smtp_mailbox_parse(&mailbox, &addr, flags);
 
     buf = malloc(size + 2);
 
@@ -181,7 +180,7 @@ check_mailbox(const u_char *data, size_t size)
     buf[size + 1] = '>';
     p = buf;
 
-    is = ngx_smtp_path_parse(&path, &p, buf + size + 2, 0) == NGX_OK
+    is = ngx_smtp_path_parse(&path, &p, buf + size + 2, flags) == NGX_OK
          && p == buf + size + 2
          && path.addr.len == size;
 

@@ -57,6 +57,7 @@ run(fuzz_out_t *out, const u_char *data, size_t size, ngx_uint_t way)
     u_char             *pos;
     ngx_buf_t           b;
     ngx_int_t           rc;
+    ngx_uint_t          code;
     fuzz_cut_t          cut;
     ngx_smtp_answer_t   answer;
 
@@ -70,6 +71,7 @@ run(fuzz_out_t *out, const u_char *data, size_t size, ngx_uint_t way)
     fuzz_cut_init(&cut, way, data, size);
 
     rc = NGX_AGAIN;
+    code = 0;
 
     for (done = 0; done < size && rc != NGX_ERROR; done += n) {
         n = fuzz_cut(&cut, size - done);
@@ -85,6 +87,10 @@ run(fuzz_out_t *out, const u_char *data, size_t size, ngx_uint_t way)
             }
 
             check_answer(&answer, pos, &b);
+
+            fuzz_check(answer.lines == 1 || answer.code == code);
+            code = answer.code;
+
             fuzz_out_add(out, &answer.code, sizeof(ngx_uint_t));
             fuzz_out_add(out, answer.text.data, answer.text.len);
             fuzz_out_add(out, answer.last ? "\n" : "-", 1);

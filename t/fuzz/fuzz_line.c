@@ -15,7 +15,7 @@
  */
 
 
-#define LINE_MAX  16
+#define LINE_SIZE  16
 
 
 static void model(fuzz_out_t *out, const u_char *data, size_t size,
@@ -80,7 +80,7 @@ model(fuzz_out_t *out, const u_char *data, size_t size, ngx_uint_t normalise)
         if (!crlf && !normalise) {
             rc = NGX_SMTP_LINE_BARE_LF;
 
-        } else if (text.len > LINE_MAX) {
+        } else if (text.len > LINE_SIZE) {
             rc = NGX_SMTP_LINE_TOO_LONG;
 
         } else if (text.len && memchr(text.data, CR, text.len)) {
@@ -115,7 +115,7 @@ run(fuzz_out_t *out, const u_char *data, size_t size, ngx_uint_t normalise,
 
     /* one way with all in one buffer, others with room for a line */
 
-    room = way ? LINE_MAX + 2 : size;
+    room = way ? LINE_SIZE + 2 : size;
 
     b.start = malloc(room);
 
@@ -147,7 +147,7 @@ run(fuzz_out_t *out, const u_char *data, size_t size, ngx_uint_t normalise,
         for ( ;; ) {
             pos = b.pos;
 
-            rc = ngx_smtp_line_next(&line, &b, LINE_MAX);
+            rc = ngx_smtp_line_next(&line, &b, LINE_SIZE);
 
             fuzz_check(b.pos >= pos && b.pos <= b.last);
 
@@ -156,7 +156,7 @@ run(fuzz_out_t *out, const u_char *data, size_t size, ngx_uint_t normalise,
             }
 
             fuzz_check(b.pos > pos);
-            fuzz_check(rc != NGX_OK || line.text.len <= LINE_MAX);
+            fuzz_check(rc != NGX_OK || line.text.len <= LINE_SIZE);
             fuzz_check(rc != NGX_OK
                        || (line.text.data >= pos
                            && line.text.data + line.text.len < b.pos));
@@ -166,7 +166,7 @@ run(fuzz_out_t *out, const u_char *data, size_t size, ngx_uint_t normalise,
 
         /* without news nothing changes */
 
-        fuzz_check(ngx_smtp_line_next(&line, &b, LINE_MAX) == NGX_AGAIN);
+        fuzz_check(ngx_smtp_line_next(&line, &b, LINE_SIZE) == NGX_AGAIN);
     }
 
     free(b.start);

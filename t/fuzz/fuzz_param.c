@@ -113,6 +113,6 @@ check_param(ngx_smtp_param_t *param, u_char *start, u_char *end)
     for (i = 0; i < param->value.len; i++) {
         p = &param->value.data[i];
 
-        fuzz_check(*p > ' ' && *p < 0x7f && *p != '=');
+        fuzz_check(*p > ' ' && *p != 0x7f && *p != '=');
     }
 }

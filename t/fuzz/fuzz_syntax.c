@@ -19,18 +19,24 @@ typedef struct {
     u_char     *(*parse)(u_char *p, u_char *last);
     ptrdiff_t     max;
     const char   *never;         /* octets that can't be in it */
+    ngx_uint_t    utf8;
 } parser_t;
 
 
 static parser_t  parsers[] = {
-    { ngx_smtp_domain_parse, NGX_SMTP_DOMAIN_MAX, " @<>()[]\\,;:\"_" },
-    { ngx_smtp_literal_parse, NGX_SMTP_DOMAIN_MAX, " \\" },
-    { ngx_smtp_dot_string_parse, NGX_SMTP_LOCAL_MAX, " @<>()[]\\,;:\"" },
-    { ngx_smtp_quoted_string_parse, NGX_SMTP_LOCAL_MAX, "" }
+    { ngx_smtp_domain_parse, NGX_SMTP_DOMAIN_MAX, " @<>()[]\\,;:\"_", 0 },
+    { ngx_smtp_domain_utf8_parse, NGX_SMTP_DOMAIN_MAX, " @<>()[]\\,;:\"_", 1 },
+    { ngx_smtp_literal_parse, NGX_SMTP_DOMAIN_MAX, " \\", 0 },
+    { ngx_smtp_dot_string_parse, NGX_SMTP_LOCAL_MAX, " @<>()[]\\,;:\"", 0 },
+    { ngx_smtp_dot_string_utf8_parse, NGX_SMTP_LOCAL_MAX, " @<>()[]\\,;:\"",
+      1 },
+    { ngx_smtp_quoted_string_parse, NGX_SMTP_LOCAL_MAX, "", 0 },
+    { ngx_smtp_quoted_string_utf8_parse, NGX_SMTP_LOCAL_MAX, "", 1 }
 };
 
 
 static void check_parser(parser_t *parser, const u_char *data, size_t size);
+static void check_utf8(const u_char *data, size_t size);
 static void check_helo(const u_char *data, size_t size);
 static void check_xtext_decode(const u_char *data, size_t size);
 static void check_xtext_encode(const u_char *data, size_t size);
@@ -49,6 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_parser(&parsers[i], data, size);
     }
 
+    check_utf8(data, size);
     check_helo(data, size);
     check_xtext_decode(data, size);
     check_xtext_encode(data, size);
@@ -72,8 +79,9 @@ check_parser(parser_t *parser, const u_char *data, size_t size)
         fuzz_check(len > 0 && (size_t) len <= size);
         fuzz_check(len <= parser->max);
 
+        fuzz_check(fuzz_is_text(start, end, parser->utf8));
+
         for (p = start; p < end; p++) {
-            fuzz_check(*p >= ' ' && *p < 0x7f);
             fuzz_check(strchr(parser->never, *p) == NULL);
         }
 
@@ -88,12 +96,48 @@ check_parser(parser_t *parser, const u_char *data, size_t size)
 }
 
 
+/* character by character */
+
+static void
+check_utf8(const u_char *data, size_t size)
+{
+    u_char      *p, *start, *last;
+    size_t       n;
+    ngx_uint_t   valid;
+
+    start = fuzz_copy(data, size);
+    last = start + size;
+    valid = 1;
+
+    for (p = start; p < last && valid; p += n) {
+        n = 1;
+
+        if (*p >= 0x80) {
+            n = ngx_smtp_utf8_length(p, last);
+            valid = (n > 0);
+            fuzz_check(n <= (size_t) (last - p));
+
+        } else {
+            fuzz_check(ngx_smtp_utf8_length(p, last) == 0);
+            *p = 'a';
+        }
+    }
+
+    fuzz_check(valid == fuzz_is_text(start, last, 1) || !valid);
+    fuzz_check(valid || !fuzz_is_text(p, last, 1));
+    fuzz_check(!ngx_smtp_is_8bit(start, last)
+               || !fuzz_is_text(start, last, 0));
+
+    free(start);
+}
+
+
 /* it goes into Received, and to services */
 
 static void
 check_helo(const u_char *data, size_t size)
 {
-    u_char     *p, *start, *last;
+    u_char     *start, *last;
     ngx_int_t   rc;
 
     start = fuzz_copy(data, size);
@@ -105,14 +149,20 @@ check_helo(const u_char *data, size_t size)
 
     if (rc == NGX_OK) {
         fuzz_check(size > 0 && size <= NGX_SMTP_DOMAIN_MAX);
-
-        for (p = start; p < last; p++) {
-            fuzz_check(*p > ' ' && *p < 0x7f);
-        }
+        fuzz_check(fuzz_is_text(start, last, 0));
+        fuzz_check(memchr(start, ' ', size) == NULL);
+        fuzz_check(ngx_smtp_helo_utf8_valid(start, last) == NGX_OK);
 
     } else {
         fuzz_check(size == 0 || ngx_smtp_domain_parse(start, last) != last);
         fuzz_check(size == 0 || ngx_smtp_literal_parse(start, last) != last);
+    }
+
+    if (ngx_smtp_helo_utf8_valid(start, last) == NGX_OK) {
+        fuzz_check(size > 0 && size <= NGX_SMTP_DOMAIN_MAX);
+        fuzz_check(fuzz_is_text(start, last, 1));
+        fuzz_check(memchr(start, ' ', size) == NULL);
+        fuzz_check(rc == NGX_OK || ngx_smtp_is_8bit(start, last));
     }
 
     free(start);
@@ -122,7 +172,9 @@ check_helo(const u_char *data, size_t size)
 static void
 check_xtext_decode(const u_char *data, size_t size)
 {
-    u_char  *p, *dst, *end, *again;
+    u_char             *p, *dst, *end, *again;
+    size_t              i;
+    static const char   hexchar[] = "0123456789ABCDEF";
 
     p = fuzz_copy(data, size);
     dst = malloc(size);
@@ -136,6 +188,13 @@ check_xtext_decode(const u_char *data, size_t size)
 
     if (end) {
         fuzz_check(end >= dst && (size_t) (end - dst) <= size);
+
+        for (i = 0; i < size; i++) {
+            fuzz_check(data[i] != '+'
+                       || (i + 2 < size
+                           && memchr(hexchar, data[i + 1], 16)
+                           && memchr(hexchar, data[i + 2], 16)));
+        }
 
         /* one that hides nothing is the shortest way to say it */
 

@@ -232,7 +232,11 @@ model_check_encode(model_t *m, ngx_uint_t normalise)
         fuzz_out_free(&out);
     }
 
-    fuzz_out_add(&first, "\r\n.\r\nREST" + (whole ? 2 : 0), whole ? 7 : 9);
+    if (!whole) {
+        fuzz_out_add(&first, CRLF, 2);
+    }
+
+    fuzz_out_add(&first, ".\r\nREST", 7);
 
     model_run_dot(&back, first.data, first.len, 0, 0);
 

@@ -21,6 +21,8 @@ $t->write_conf(<<'EOC');
 events { }
 
 mail {
+    smtp_nul  accept;
+
     server_name      mx.example.com;
     smtp_relay_from  127.0.0.1;
     smtp_pass        smtp://127.0.0.1:%%PORT_mta%%;

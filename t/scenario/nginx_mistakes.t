@@ -97,7 +97,6 @@ my $denied = '550 5.7.1 Relaying denied';
 my $go = '354 End data with <CR><LF>.<CR><LF>';
 my $taken = qr/^250 2\.0\.0 OK id=[0-9a-z]+$/;
 my $ok = '250 2.0.0 OK';
-my $unknown = '500 5.5.1 Command not recognized';
 
 sub connected {
     my $c = $t->client($_[0]);
@@ -138,14 +137,18 @@ $c->dialogue('1: and so it is in a second transaction',
 
 # 2. there is no hand-over: no command of the client reaches the next hop
 
-$c->dialogue('2: XCLIENT and its like are no commands, at any time',
-    [ 'XCLIENT ADDR=127.0.0.1', $unknown ],
+my $forbidden = '550 5.7.0 Insufficient authorization';
+my $not_now = '503 5.5.1 Not permitted during a mail transaction';
+
+$c->dialogue('2: XCLIENT and its like are not for clients, at any time',
+    [ 'XCLIENT ADDR=127.0.0.1', $forbidden ],
+    [ 'XFORWARD ADDR=127.0.0.1', $forbidden ],
     [ 'MAIL FROM:<a@b.example>', $sender ],
     [ 'RCPT TO:<one@example.com>', $recipient ],
-    [ 'XCLIENT ADDR=127.0.0.1 LOGIN=root', $unknown ],
-    [ 'XFORWARD ADDR=127.0.0.1', $unknown ],
-    [ 'ETRN example.com', $unknown ],
-    [ 'STARTTLS', '503 5.5.1 Not permitted during a mail transaction' ],
+    [ 'XCLIENT ADDR=127.0.0.1 LOGIN=root', $not_now ],
+    [ 'XFORWARD ADDR=127.0.0.1', $not_now ],
+    [ 'ETRN example.com', '502 5.5.1 Command not implemented' ],
+    [ 'STARTTLS', $not_now ],
     [ 'EXPN list', '502 5.5.1 Command not implemented' ],
     [ 'VRFY one@example.com', qr/^252 2\.0\.0 / ],
     [ 'RCPT TO:<two@example.com> XCLIENT=1',

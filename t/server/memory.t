@@ -34,6 +34,8 @@ my $conf = <<'EOC';
 events { }
 
 mail {
+    smtp_max_idle_commands  0;
+
     server_name      mx.example.com;
     smtp_relay_from  127.0.0.1;
     error_log        %%TESTDIR%%/mail.log;

@@ -26,6 +26,8 @@ $t->write_conf(<<'EOC')->run();
 events { }
 
 mail {
+    smtp_early_talker  accept;
+
     server_name      mx.example.com;
     smtp_relay_from  192.0.2.0/24 2001:db8::/32;
     smtp_pass        smtp://127.0.0.1:%%PORT_mta%%;

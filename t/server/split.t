@@ -33,6 +33,8 @@ $t->write_conf(<<'EOC')->run();
 events { }
 
 mail {
+    smtp_nul  accept;
+
     server_name         mx.example.com;
     smtp_relay_from     unix:;
     smtp_pass           smtp://127.0.0.1:%%PORT_mta%%;

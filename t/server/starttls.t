@@ -194,7 +194,7 @@ $c->dialogue('only: then all of them',
     [ 'HELP', qr/^214 2\.0\.0 / ],
     [ 'MAIL FROM:<a@b.example>', $sender ],
     [ 'RSET', $ok ],
-    [ 'EHLO a', qr/^250 ENHANCEDSTATUSCODES$/m ],
+    [ 'EHLO a', qr/^250-ENHANCEDSTATUSCODES$/m ],
     [ 'STARTTLS', $active ],
 );
 is $c->auth_plain('user@example.com', $secret),

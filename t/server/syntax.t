@@ -14,7 +14,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(218);
+$t->plan(212);
 
 my $mta = $t->server('mta');
 
@@ -71,7 +71,7 @@ my $bad_for_both = [
     '<<a@b>>', '<a@-b>', '<a@b->', '<a@b_c>', '<"a@b>',
     '<"a"b@c>', '<"a""b"@c>', '<a"b"@c>', '<"a\\"@b>', "<a\t\@b>", "<a\@b\t>",
     "<\"a\0b\"\@c>", "<\"a\x01b\"\@c>", "<\"a\x7fb\"\@c>", "<\"a\\\tb\"\@c>",
-    "<a\0\@b>", "<a\@b\0>", "<\xc3\xa9\@b>", "<a\@\xc3\xa9>",
+    "<a\0\@b>", "<a\@b\0>", "<\xe9\@b>", "<a\@\xe9>",
     '<a@[1.2.3]>', '<a@[1.2.3.256]>', '<a@[1.2.3.4>', '<a@1.2.3.4]>',
     '<a@[1.2.3.4].b>', '<a@[IPv6:]>', '<a@[IPv6:1]>', '<a@[IPv6:1::2::3]>',
     '<a@[IPv6:12345::]>', '<a@[tag]>', '<a@[tag:]>', '<a@[tag:a b]>',
@@ -101,9 +101,6 @@ for my $try (
     [ 'BANANA', $unknown . 'BANANA' ],
     [ 'x-y9=', $parameter . 'syntax' ],
     [ 'SIZE=1 X', $unknown . 'X' ],
-    [ 'RET=FULL', $unknown . 'RET' ],
-    [ 'ENVID=a', $unknown . 'ENVID' ],
-    [ 'SMTPUTF8', $unknown . 'SMTPUTF8' ],
     [ 'REQUIRETLS', $unknown . 'REQUIRETLS' ],
     [ 'AUTH=<>', $unknown . 'AUTH' ],
     [ 'SIZ=1', $unknown . 'SIZ' ],
@@ -129,7 +126,6 @@ for my $try (
     [ "SIZE=1\tX=1", $parameter . 'syntax' ],
     [ 'BODY', $parameter . 'BODY' ],
     [ 'BODY=9BIT', $parameter . 'BODY' ],
-    [ 'BODY=BINARYMIME', $parameter . 'BODY' ],
     [ 'BODY=7BIT BODY=8BITMIME', $parameter . 'BODY' ],
 ) {
     is $c->cmd("MAIL FROM:<a\@b.example> $try->[0]"), $try->[1],
@@ -167,8 +163,6 @@ for my $path (@$bad_for_both, '<>', '<postmaster', '<postmasters>',
 
 for my $try (
     [ 'X=1', $unknown . 'X' ],
-    [ 'NOTIFY=NEVER', $unknown . 'NOTIFY' ],
-    [ 'ORCPT=rfc822;a', $unknown . 'ORCPT' ],
     [ 'SIZE=1', $unknown . 'SIZE' ],
     [ 'BODY=7BIT', $unknown . 'BODY' ],
     [ 'X=', $parameter . 'syntax' ],

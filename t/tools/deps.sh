@@ -6,13 +6,14 @@
 #
 #     deps.sh           all
 #     deps.sh demo      what the demo needs
+#     deps.sh fuzz      what "make fuzz" needs, which the rest does without
 
 set -eu
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # how to see that it is there (a command, a file, a Perl module); its package;
-# "demo" where the demo wants it, too
+# "demo" where the demo wants it, too, "fuzz" where nothing else does
 
 needs='
     nginx                                       nginx                 demo
@@ -38,12 +39,20 @@ needs='
     curl                                        curl
     msmtp                                       msmtp
     postconf                                    postfix
+    clang                                       clang                 fuzz
+    libfuzzer                                   libclang-rt-dev       fuzz
 '
 
 there() {
     case "$1" in
         /*)    [ -e "$1" ] ;;
         *::*)  perl -e "require $1" 2> /dev/null ;;
+
+        libfuzzer)
+            ls "$(clang -print-runtime-dir)"/libclang_rt.fuzzer[-.]* \
+                > /dev/null 2>&1
+            ;;
+
         *)     command -v "$1" > /dev/null ;;
     esac
 }
@@ -60,6 +69,10 @@ look() {
 
     while read -r what package use; do
         if [ -n "$purpose" ] && [ "$use" != "$purpose" ]; then
+            continue
+        fi
+
+        if [ -z "$purpose" ] && [ "$use" = fuzz ]; then
             continue
         fi
 

@@ -221,7 +221,8 @@ sub line {
 
 __DATA__
 
-GREETING | server_name | a client has connected
+GREETING | server_name | a client has connected; XCLIENT has said who it is
+GREETING_LMTP | server_name | the same with `smtp_lmtp on`
 HELO | server_name | HELO
 OK | | RSET, NOOP; a message was taken and there is no memory for its id
 BYE | | QUIT
@@ -229,6 +230,7 @@ HELP | commands | HELP, with whatever argument
 CANNOT_VRFY | | VRFY (RFC 5321, 7.3: who exists is not told)
 STARTTLS | | STARTTLS; the handshake follows
 SENDER_OK | | MAIL
+PRIORITY_LOWERED | | MAIL with a positive MT-PRIORITY of a client that is neither authenticated nor in `smtp_relay_from`; it is 0 now
 RECIPIENT_OK | | RCPT, where the next hop has not been asked (a Maildir, `smtp_pass_mode buffered`)
 START_INPUT | | DATA
 CHUNK_OK | octets | BDAT without LAST
@@ -237,7 +239,7 @@ CHALLENGE | challenge | AUTH wants a response; the challenge is in base64
 AUTHENTICATED | | AUTH succeeded
 
 UNKNOWN_COMMAND | | no such command
-NOT_IMPLEMENTED | | EXPN; STARTTLS without a certificate or with `starttls off`; AUTH where it is not configured
+NOT_IMPLEMENTED | | EXPN, ETRN; VRFY with `smtp_vrfy off`; STARTTLS without a certificate or with `starttls off`; AUTH where it is not configured
 LINE_TOO_LONG | | a command is longer than `smtp_max_line_size`
 BARE_CR | | a carriage return inside a command
 BARE_LF | | a command that ends in a line feed alone, without `smtp_bare_newline normalise`
@@ -245,18 +247,22 @@ BAD_ARGUMENT | syntax | the command has a wrong, a missing or a needless argumen
 BAD_SENDER | | the address of MAIL is none
 BAD_RECIPIENT | | the address of RCPT is none
 BAD_PARAMETER | name | the parameter of MAIL or RCPT is malformed, or comes twice
+BY_TOO_SHORT | | BY with mode R and less time than the least that a next hop accepts
 UNKNOWN_PARAMETER | name | the parameter belongs to no extension that is offered, or came after HELO
+BAD_ATTRIBUTE | name | an attribute of XCLIENT or XFORWARD that there is not, or its value is none
 
 BAD_CHUNK | | BDAT with a bad size: nobody knows where its chunk ends
+BINARY_BY_DATA | | DATA after BODY=BINARYMIME (RFC 3030, 3)
 CHUNK_NO_MAIL | | BDAT without MAIL, or behind a chunk that was refused; its octets have been read
 CHUNK_NO_RCPT | | BDAT after all recipients have been refused; its octets have been read
 CHUNKS_BEGUN | | RCPT or DATA after BDAT (RFC 3030, 2)
 NEED_HELO | | MAIL, RCPT, DATA, AUTH before EHLO or HELO
 NEED_EHLO | | AUTH after HELO
+NEED_LHLO | | with `smtp_lmtp on`: MAIL, RCPT, DATA, AUTH before LHLO
 NEED_MAIL | | RCPT, DATA without MAIL
-NEED_RCPT | | DATA without RCPT
+NEED_RCPT | | DATA without RCPT; with `smtp_lmtp on`, DATA after all recipients have been refused
 NESTED_MAIL | | MAIL after MAIL
-IN_TRANSACTION | | STARTTLS, AUTH after MAIL
+IN_TRANSACTION | | STARTTLS, AUTH, XCLIENT, XFORWARD after MAIL
 BAD_PIPELINING | | something was sent behind DATA, STARTTLS, AUTH or a response of AUTH before the reply to it
 NO_VALID_RCPT | | DATA after all recipients have been refused
 
@@ -272,12 +278,19 @@ AUTH_FAILED | | the service said no
 AUTH_UNAVAILABLE | | no answer was to be had from the service
 AUTH_DONE | | AUTH after a successful AUTH
 
+NOT_TRUSTED | | XCLIENT, XFORWARD of a peer that `smtp_xclient_from`, `smtp_xforward_from` does not name
+
 RELAY_DENIED | | no rule says where the recipient goes
+SENDER_NEEDS_UTF8 | | MAIL with an address in UTF-8 without SMTPUTF8
+RECIPIENT_NEEDS_UTF8 | | RCPT with an address in UTF-8, given or rewritten to, without SMTPUTF8 in MAIL
 TOO_MANY_RCPT | | RCPT after `smtp_max_recipients` accepted, or as many refused ones
 OTHER_DESTINATION | | the recipient goes elsewhere than those before
 TOO_BIG | | the declared or the real size is over `smtp_max_message_size`, or over the limit of the next hop
 HUGE_CHUNK | | BDAT with a chunk longer than `smtp_max_message_size` by more than a gigabyte
 BARE_IN_DATA | | the message has a bare CR or LF, without `smtp_bare_newline normalise`
+NUL_IN_DATA | | a message with a NUL octet, `smtp_nul reject`
+HEADER_8BIT | | a header with 8-bit octets, without SMTPUTF8, `smtp_header_8bit reject`
+TEXT_LINE_TOO_LONG | | a line of a message longer than `smtp_max_text_line`
 LOOP | | the message has more `Received` fields than `smtp_max_received`
 NO_STORAGE | | a file could not be written: disk full, quota, too large
 LOCAL_ERROR | | something went wrong here; the error log has it
@@ -286,6 +299,14 @@ NO_SERVER | | no server could be connected to, or none has an address
 SERVER_BROKEN | | the last server that could be connected to closed the connection, did not answer in time, or broke the protocol
 REPLY_LOST | | no reply came to the end of the message: the server may have taken it or not (RFC 1047)
 SERVER_LACKS_8BIT | | the message is declared as 8BITMIME and has 8-bit content, the next hop has no 8BITMIME
+SERVER_LACKS_UTF8 | | an address needs SMTPUTF8, and the next hop has it not
+SERVER_LACKS_UTF8_HEADER | | a header field, of a part perhaps, is in UTF-8, SMTPUTF8 was declared, and the next hop has it not
+SERVER_LACKS_BINARY | | BODY=BINARYMIME, and the next hop has not both BINARYMIME and CHUNKING, or the destination is a Maildir
+SERVER_LACKS_TLS | | a message with REQUIRETLS, and the next hop has not the extension behind verified TLS
+SERVER_LACKS_BY | | a message with BY and mode R, and the next hop has no DELIVERBY, or takes more time
+SERVER_LACKS_RELEASE | | a message with HOLDFOR or HOLDUNTIL, and the next hop has no FUTURERELEASE
+SERVER_LACKS_RRVS | | a recipient with RRVS without `;C`, and the destination has no RRVS, or the address is rewritten
+BY_EXPIRED | | the time of BY with mode R is over
 SERVER_CHANGED | | a recipient that was accepted at RCPT is refused now that the message is complete; nobody got it
 PARTLY_REFUSED | address | with `smtp_pass_mode buffered`, the next hop refused some of the recipients for good; nobody got it
 
@@ -293,4 +314,9 @@ TIMEOUT | | nothing came for `smtp_command_timeout` or `smtp_data_timeout`
 SHUTDOWN | | the worker process stops, and the session is between messages
 BUSY | | nginx needs the connection for another client (`worker_connections`), and the session is between messages
 TOO_MANY_ERRORS | | behind the reply that made `smtp_max_errors` full; AUTH failed `smtp_auth_max_attempts` times
+TOO_MANY_COMMANDS | | more than `smtp_max_commands` in a connection
+TOO_MANY_IDLE | | more than `smtp_max_idle_commands` that bring no message nearer
+TOO_MANY_MESSAGES | | MAIL after `smtp_max_messages` in a connection
+TOO_MANY_REFUSED | | recipients refused in a connection: `smtp_max_refused_recipients`
+EARLY_TALKER | | in place of the greeting: something came before it, `smtp_early_talker reject`
 INTERNAL | | there is no memory

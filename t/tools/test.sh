@@ -51,7 +51,7 @@ sid | forky | trixie | bookworm)
     ;;
 
 *)
-    binary=$(t/tools/build-source.sh "$nginx" | tee /dev/stderr | tail -1)
+    binary=$(t/tools/build-source.sh "$nginx" | tee >(cat >&2) | tail -1)
     ;;
 
 esac

@@ -19,6 +19,7 @@
 
 #define REV  NGX_SMTP_PATH_REVERSE
 #define FWD  NGX_SMTP_PATH_FORWARD
+#define UTF  NGX_SMTP_PATH_UTF8
 
 #define L10  "abcdefghij"
 #define L60  L10 L10 L10 L10 L10 L10
@@ -123,7 +124,35 @@ static good_t  good[] = {
 
     { "a path of 256 octets, some of them a source route", 0,
       "<@a:" L60 "@" D190 ">",
-      L60 "@" D190, L60, D190, 0, 0, "" }
+      L60 "@" D190, L60, D190, 0, 0, "" },
+
+    { "us-ascii where utf-8 is allowed", UTF,
+      "<a@b.c>", "a@b.c", "a", "b.c", 0, 0, "" },
+
+    { "utf-8 in the local part", UTF,
+      "<p\xc3\xa4ul@b.c>", "p\xc3\xa4ul@b.c", "p\xc3\xa4ul", "b.c", 0, 0,
+      "" },
+
+    { "utf-8 in the domain", UTF,
+      "<a@b\xc3\xbc" "cher.example>", "a@b\xc3\xbc" "cher.example", "a",
+      "b\xc3\xbc" "cher.example", 0, 0, "" },
+
+    { "utf-8 in quotes", UTF,
+      "<\"\xe5\xad\xab \xe5\xad\x90\"@b>",
+      "\"\xe5\xad\xab \xe5\xad\x90\"@b",
+      "\"\xe5\xad\xab \xe5\xad\x90\"", "b", 1, 0, "" },
+
+    { "characters of four octets", REV|UTF,
+      "<\xf0\x9f\x93\xa7@\xf0\x90\x8d\x88.b> SMTPUTF8",
+      "\xf0\x9f\x93\xa7@\xf0\x90\x8d\x88.b", "\xf0\x9f\x93\xa7",
+      "\xf0\x90\x8d\x88.b", 0, 0, " SMTPUTF8" },
+
+    { "utf-8 in a source route, which is dropped", UTF,
+      "<@b\xc3\xbc.c:a@b>", "a@b", "a", "b", 0, 0, "" },
+
+    { "a local part of 64 octets in utf-8", UTF,
+      "<" L60 "\xf0\x9f\x93\xa7@b>", L60 "\xf0\x9f\x93\xa7@b",
+      L60 "\xf0\x9f\x93\xa7", "b", 0, 0, "" }
 };
 
 
@@ -202,6 +231,37 @@ static bad_t  bad[] = {
     { "a path of 257 octets", REV|FWD, tap_str("<" L63 "a@" D190 ">") },
     { "a path of 257 octets, some of them a source route", REV|FWD,
       tap_str("<@ab:" L60 "@" D190 ">") },
+    { "eight-bit octets that are no utf-8", REV|FWD|UTF,
+      tap_str("<\xe4@b>") },
+    { "an overlong slash", REV|FWD|UTF, tap_str("<a\xc0\xaf@b>") },
+    { "an overlong bracket, in quotes", REV|FWD|UTF,
+      tap_str("<\"\xc0\xbe\"@b>") },
+    { "an overlong dot in the domain", REV|FWD|UTF,
+      tap_str("<a@b\xe0\x80\xae" "c>") },
+    { "a surrogate", REV|FWD|UTF, tap_str("<\xed\xa0\x80@b>") },
+    { "a character beyond U+10FFFF", REV|FWD|UTF,
+      tap_str("<\xf4\x90\x80\x80@b>") },
+    { "a character that is cut off", REV|FWD|UTF, tap_str("<a\xc3@b>") },
+    { "a character cut off by the quote", REV|FWD|UTF,
+      tap_str("<\"a\xc3\"@b>") },
+    { "a character cut off by the end", REV|FWD|UTF,
+      tap_str("<a@b\xe5\xad") },
+    { "a quoted pair of utf-8", REV|FWD|UTF,
+      tap_str("<\"\\\xc3\xa4\"@b>") },
+    { "what idna takes for a dot", REV|FWD|UTF,
+      tap_str("<a@b\xe3\x80\x82" "c>") },
+    { "a wide dot", REV|FWD|UTF, tap_str("<a@b\xef\xbc\x8e" "c>") },
+    { "a narrow ideographic dot", REV|FWD|UTF,
+      tap_str("<a@b\xef\xbd\xa1" "c>") },
+    { "a C1 control in the domain", REV|FWD|UTF,
+      tap_str("<a@b\xc2\x85" "c>") },
+    { "utf-8 in a literal", REV|FWD|UTF, tap_str("<a@[tag:\xc3\xa4]>") },
+    { "a hyphen behind a label in utf-8", REV|FWD|UTF,
+      tap_str("<a@\xc3\xa4-.b>") },
+    { "a local part of 65 octets in utf-8", REV|FWD|UTF,
+      tap_str("<" L60 "a\xf0\x9f\x93\xa7@b>") },
+    { "utf-8 in a source route, where it is not allowed", REV|FWD,
+      tap_str("<@b\xc3\xbc.c:a@b>") },
     { "a domain of 256 octets", REV|FWD,
       tap_str("<a@" L63 "." L63 "." L63 "." L63 ".a>") }
 };
@@ -283,7 +343,10 @@ run_good(good_t *row)
 
     rc = ngx_smtp_path_parse(&path, &pos, copy + len, row->flags);
 
-    ok = rc == NGX_OK && pos == copy + len - rest && parts_same(&path, row);
+    ok = rc == NGX_OK && pos == copy + len - rest && parts_same(&path, row)
+         && path.utf8 == ngx_smtp_is_8bit((u_char *) row->addr,
+                                          (u_char *) row->addr
+                                          + ngx_strlen(row->addr));
 
     free(copy);
 
@@ -292,7 +355,8 @@ run_good(good_t *row)
     copy = tap_copy(row->in, len);
     pos = copy;
 
-    ok = ok && ngx_smtp_path_parse(&path, &pos, copy + len, REV|FWD) == NGX_OK
+    ok = ok && ngx_smtp_path_parse(&path, &pos, copy + len, REV|FWD|UTF)
+               == NGX_OK
          && parts_same(&path, row);
 
     free(copy);
@@ -308,7 +372,7 @@ run_good(good_t *row)
     addr.len = ngx_strlen(row->addr);
     addr.data = tap_copy(row->addr, addr.len);
 
-    ok = ok && ngx_smtp_mailbox_parse(&path, &addr) == NGX_OK
+    ok = ok && ngx_smtp_mailbox_parse(&path, &addr, row->flags) == NGX_OK
          && path.addr.data == addr.data && parts_same(&path, row);
 
     free(addr.data);
@@ -337,7 +401,7 @@ test_mailbox(void)
         addr.len = no[i].len;
         addr.data = tap_copy(no[i].data, addr.len);
 
-        if (ngx_smtp_mailbox_parse(&path, &addr) != NGX_ERROR) {
+        if (ngx_smtp_mailbox_parse(&path, &addr, REV|FWD) != NGX_ERROR) {
             tap_diag("taken", addr.data, addr.len);
             ok = 0;
         }
@@ -350,7 +414,7 @@ test_mailbox(void)
 
     ngx_str_null(&addr);
 
-    tap_ok(ngx_smtp_mailbox_parse(&path, &addr) == NGX_ERROR,
+    tap_ok(ngx_smtp_mailbox_parse(&path, &addr, REV|FWD) == NGX_ERROR,
            "a null string is no mailbox");
 }
 

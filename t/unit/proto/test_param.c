@@ -90,8 +90,18 @@ static row_t  rows[] = {
     { "delete is an error",
       tap_str(" A=b\x7f"), "!" },
 
-    { "eight-bit octets are an error",
+    { "eight-bit octets that are no utf-8 are an error",
       tap_str(" A=b\x80"), "!" },
+
+    { "values may be utf-8",
+      tap_str(" ORCPT=utf-8;\xc3\xa4\xf0\x9f\x93\xa7@b X"),
+      "ORCPT=utf-8;\xc3\xa4\xf0\x9f\x93\xa7@b;X;" },
+
+    { "a character that is cut off is an error",
+      tap_str(" A=b\xe5\xad"), "!" },
+
+    { "an overlong space is an error",
+      tap_str(" A=b\xc0\xa0"), "!" },
 
     { "an eight-bit keyword is an error",
       tap_str(" \xc3\x84"), "!" },

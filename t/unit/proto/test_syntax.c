@@ -208,6 +208,61 @@ static row_t  quoted_strings[] = {
 };
 
 
+/* RFC 6531, 3.3; what has no UTF-8 in it is in the tables above */
+
+/* 59 characters, the most that can be a U-label */
+#define U58  "\xc3\xa4" L10 L10 L10 L10 L10 "abcdefg"
+
+static row_t  utf8_domains[] = {
+    { "b\xc3\xbc" "cher.example", ">" },
+    { "\xe4\xbe\x8b\xe5\xad\x90.\xe6\xb5\x8b\xe8\xaf\x95", "" },
+    { "\xf0\x90\x8d\x88", " " },
+    { "xn--bcher-kva.\xc3\xa4", "" },
+    { "a", "\xe4" },
+    { "a", "\xc0\xae" "b" },
+    { "a", "\xe3\x80\x82" "b" },
+    { U58 "\xc3\xa4", "" },
+    { NULL, "\xc3" },
+    { NULL, "\xa4" },
+    { NULL, "\xed\xb0\x80" },
+    { NULL, "\xc2\x80" },
+    { NULL, "a.\xef\xbc\x8e" },
+    { NULL, "-\xc3\xa4" },
+    { NULL, "\xc3\xa4-" },
+    { NULL, "\xc3\xa4." },
+    { NULL, U58 "ab" }
+};
+
+
+static row_t  utf8_dot_strings[] = {
+    { "p\xc3\xa4ul.m\xc3\xbc", "@" },
+    { "\xe3\x80\x82", "@" },
+    { "\xf4\x8f\xbf\xbf", "@" },
+    { "a", "\xf4\x90\x80\x80" },
+    { "a", "\xe0\x9f\xbf" },
+    { "a", "\xf0\x8f\xbf\xbf" },
+    { "\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80", "" },
+    { L60 "\xc3\xa4" "ab", "@" },
+    { NULL, "\xc1\xbf" },
+    { NULL, "\xff" },
+    { NULL, "\xf5\x80\x80\x80" },
+    { NULL, "\xc3\xa4.@" },
+    { NULL, L60 "\xc3\xa4" "abc" }
+};
+
+
+static row_t  utf8_quoted_strings[] = {
+    { "\"\xc3\xa4 \xe5\xad\xab\"", "@" },
+    { "\"\\\"\xc3\xa4\"", "" },
+    { NULL, "\"\\\xc3\xa4\"" },
+    { NULL, "\"\xc3\"" },
+    { NULL, "\"\xc3" },
+    { NULL, "\"\xe4\"" },
+    { NULL, "\"\xc3\xa4\n\"" },
+    { NULL, "\"" L60 "a\xc3\xa4\"" }
+};
+
+
 static ngx_uint_t
 parse_row(parse_pt parse, row_t *row)
 {
@@ -408,6 +463,109 @@ test_ipv6(void)
 }
 
 
+/* all that can be in two octets, and what stands at the edges of more */
+
+static void
+test_utf8(void)
+{
+    u_char       p[2], *copy;
+    uint32_t     ch;
+    ngx_uint_t   i, k, ok;
+
+    static struct {
+        ngx_str_t   in;
+        size_t      len;
+    }  rows[] = {
+        { tap_str(""), 0 },
+        { tap_str("a"), 0 },
+        { tap_str("\x7f"), 0 },
+        { tap_str("\xe0\xa0\x80"), 3 },
+        { tap_str("\xe0\x9f\xbf"), 0 },
+        { tap_str("\xed\x9f\xbf"), 3 },
+        { tap_str("\xed\xa0\x80"), 0 },
+        { tap_str("\xed\xbf\xbf"), 0 },
+        { tap_str("\xee\x80\x80"), 3 },
+        { tap_str("\xef\xbf\xbf"), 3 },
+        { tap_str("\xef\xbf"), 0 },
+        { tap_str("\xe5\xad\xc0"), 0 },
+        { tap_str("\xe5\xad\x7f"), 0 },
+        { tap_str("\xf0\x90\x80\x80"), 4 },
+        { tap_str("\xf0\x8f\xbf\xbf"), 0 },
+        { tap_str("\xf4\x8f\xbf\xbf"), 4 },
+        { tap_str("\xf4\x90\x80\x80"), 0 },
+        { tap_str("\xf3\x80\x80"), 0 },
+        { tap_str("\xf3\x80\x80\x40"), 0 },
+        { tap_str("\xf5\x80\x80\x80"), 0 },
+        { tap_str("\xfe\x80"), 0 }
+    };
+
+    for (ok = 1, i = 0; i < 256; i++) {
+        for (k = 0; k < 256; k++) {
+            p[0] = (u_char) i;
+            p[1] = (u_char) k;
+            ch = (i & 0x1f) << 6 | (k & 0x3f);
+
+            ok &= (ngx_smtp_utf8_length(p, p + 2) == 2)
+                  == ((i & 0xe0) == 0xc0 && (k & 0xc0) == 0x80 && ch >= 0x80);
+
+            ok &= ngx_smtp_is_8bit(p, p + 2) == (i > 127 || k > 127);
+        }
+    }
+
+    tap_ok(ok, "characters of two octets");
+
+    for (ok = 1, i = 0; i < tap_nelts(rows); i++) {
+        copy = tap_copy(rows[i].in.data, rows[i].in.len);
+
+        if (ngx_smtp_utf8_length(copy, copy + rows[i].in.len) != rows[i].len) {
+            tap_diag("character", copy, rows[i].in.len);
+            ok = 0;
+        }
+
+        free(copy);
+    }
+
+    tap_ok(ok, "neither overlong, nor surrogates, nor beyond U+10FFFF");
+}
+
+
+static void
+test_helo_utf8(void)
+{
+    u_char      *p;
+    ngx_uint_t   i, ok;
+
+    static struct {
+        ngx_str_t   in;
+        ngx_int_t   rc;
+    }  rows[] = {
+        { tap_str("mail.example.com"), NGX_OK },
+        { tap_str("[127.0.0.1]"), NGX_OK },
+        { tap_str("my_b\xc3\xbc" "cher.example"), NGX_OK },
+        { tap_str("\xe4\xbe\x8b"), NGX_OK },
+        { tap_str(""), NGX_ERROR },
+        { tap_str("\xe4"), NGX_ERROR },
+        { tap_str("b\xc3\xbc cher"), NGX_ERROR },
+        { tap_str("b\xc3\xbc\n"), NGX_ERROR },
+        { tap_str("b\xc2\x85"), NGX_ERROR },
+        { tap_str("[\xc3\xbc:a]"), NGX_ERROR }
+    };
+
+    for (ok = 1, i = 0; i < tap_nelts(rows); i++) {
+        p = tap_copy(rows[i].in.data, rows[i].in.len);
+
+        if (ngx_smtp_helo_utf8_valid(p, p + rows[i].in.len) != rows[i].rc) {
+            tap_diag("helo", p, rows[i].in.len);
+            ok = 0;
+        }
+
+        free(p);
+    }
+
+    tap_ok(ok, "helo in utf-8");
+}
+
+
 static void
 test_helo(void)
 {
@@ -562,9 +720,22 @@ main(void)
     test_table(ngx_smtp_quoted_string_parse, quoted_strings,
                tap_nelts(quoted_strings), "quoted strings are recognised",
                "what is no quoted string is refused");
+    test_table(ngx_smtp_domain_utf8_parse, utf8_domains,
+               tap_nelts(utf8_domains), "domains in utf-8 are recognised",
+               "what is no domain in utf-8 is refused");
+    test_table(ngx_smtp_dot_string_utf8_parse, utf8_dot_strings,
+               tap_nelts(utf8_dot_strings),
+               "dot-strings in utf-8 are recognised",
+               "what is no dot-string in utf-8 is refused");
+    test_table(ngx_smtp_quoted_string_utf8_parse, utf8_quoted_strings,
+               tap_nelts(utf8_quoted_strings),
+               "quoted strings in utf-8 are recognised",
+               "what is no quoted string in utf-8 is refused");
+    test_utf8();
     test_octets();
     test_ipv6();
     test_helo();
+    test_helo_utf8();
     test_xtext();
 
     return tap_done();

@@ -558,10 +558,7 @@ sub worker_pids {
 
         next if $ppid != ($self->{pid} || 0);
 
-        # the title is behind the names of a loader, where nginx has one
-
-        push @pids, $pid if grep { s/\s+\z//r =~ $title }
-                            split /\0/, $self->read_file("$dir/cmdline");
+        push @pids, $pid if $self->_title($pid) =~ $title;
     }
 
     # (sort has no value in scalar context)
@@ -569,6 +566,23 @@ sub worker_pids {
     @pids = sort { $a <=> $b } @pids;
 
     return @pids;
+}
+
+
+# What nginx calls a process.  Started by a loader of another suite it has no
+# room for titles: then it is known by what it says in the log.
+
+sub _title {
+    my ($self, $pid) = @_;
+
+    my @words = split /\0/, $self->read_file("/proc/$pid/cmdline");
+    my ($title) = grep { /^nginx: / } @words;
+
+    return $title =~ s/\s+\z//r if defined $title;
+
+    my $leaves = $self->error_log() =~ / $pid#\d+: gracefully shutting down/;
+
+    return 'nginx: worker process' . ($leaves ? ' is shutting down' : '');
 }
 
 

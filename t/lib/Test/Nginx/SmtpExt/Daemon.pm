@@ -654,6 +654,7 @@ sub fault {
 #     drip            one byte at a time, "pause" seconds apart
 #     delay           after "seconds"
 #     answer_close    the answer, then close
+#     answer_stall    the answer, then no reading any more
 
 sub misbehave {
     my ($self, $c, $f, $answer) = @_;
@@ -677,6 +678,10 @@ sub misbehave {
 
     } elsif ($do eq 'answer_close') {
         $c->{close} = 1;
+        $self->send($c, $answer);
+
+    } elsif ($do eq 'answer_stall') {
+        $c->{deaf} = 1;
         $self->send($c, $answer);
 
     } elsif ($do eq 'drip') {

@@ -293,17 +293,7 @@ sub _in_data {
 
     return 0 if $c->{in} eq '';
 
-    if (!$c->{early}) {
-        my $f = $self->{o}{fault};
-
-        for (ref $f eq 'ARRAY' ? @$f : $f || ()) {
-            next if $_->{do} ne 'early' || $_->{at} ne 'EOM';
-
-            $c->{early} = 1;
-            $self->send($c, crlf($self->{o}{on}{EOM} // '451 4.3.0 early'));
-            last;
-        }
-    }
+    $self->_early($c);
 
     # the end may begin in what was read before
 
@@ -331,6 +321,22 @@ sub _in_data {
 }
 
 
+sub _early {
+    my ($self, $c) = @_;
+    my $f = $self->{o}{fault};
+
+    return if $c->{early};
+
+    for (ref $f eq 'ARRAY' ? @$f : $f || ()) {
+        next if $_->{do} ne 'early' || $_->{at} ne 'EOM';
+
+        $c->{early} = 1;
+        $self->send($c, crlf($self->{o}{on}{EOM} // '451 4.3.0 early'));
+        last;
+    }
+}
+
+
 sub _cmd_bdat {
     my ($self, $c, $args) = @_;
 
@@ -342,6 +348,7 @@ sub _cmd_bdat {
     }
 
     $c->{stage} = 'chunk';
+    $c->{early} = 0;
     $c->{chunk} = { size => $size, last => $last, args => $args };
 }
 
@@ -349,6 +356,8 @@ sub _cmd_bdat {
 sub _in_chunk {
     my ($self, $c) = @_;
     my $chunk = $c->{chunk};
+
+    $self->_early($c) if $chunk->{last} && @{$c->{to}} && $c->{in} ne '';
 
     return 0 if length $c->{in} < $chunk->{size};
 

@@ -1,0 +1,172 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_smtp_syntax.h>
+#include <ngx_smtp_attr.h>
+
+
+/*
+ * attribute-name "=" attribute-value of Postfix's XCLIENT_README and
+ * XFORWARD_README.  The value is xtext (RFC 3461, 4); what can't be xtext is
+ * taken as it is, since there are clients that do not encode (note 3 there).
+ */
+
+
+#define NGX_SMTP_ATTR_IPV6  "IPV6:"
+
+
+#define ngx_smtp_is_attr_name(c)                                             \
+    (ngx_smtp_is_alnum(c) || (c) == '_' || (c) == '-')
+
+
+ngx_int_t
+ngx_smtp_attr_next(ngx_smtp_attr_t *attr, u_char **pos, u_char *last)
+{
+    u_char  *p, *end, decoded[NGX_SMTP_ATTR_MAX];
+
+    p = *pos;
+
+    while (p < last && *p == ' ') { p++; }
+
+    attr->name.data = p;
+    attr->name.len = 0;
+
+    if (p == last) {
+        *pos = p;
+        return NGX_DONE;
+    }
+
+    while (p < last && ngx_smtp_is_attr_name(*p)) { p++; }
+
+    attr->name.len = p - attr->name.data;
+
+    if (attr->name.len == 0 || p == last || *p != '=') {
+        return NGX_ERROR;
+    }
+
+    attr->value.data = ++p;
+
+    while (p < last && *p != ' ') { p++; }
+
+    attr->value.len = p - attr->value.data;
+
+    if (attr->value.len == 0 || attr->value.len > NGX_SMTP_ATTR_MAX) {
+        return NGX_ERROR;
+    }
+
+    end = ngx_smtp_xtext_decode(decoded, attr->value.data, p);
+
+    if (end) {
+        attr->value.len = end - decoded;
+        ngx_memcpy(attr->value.data, decoded, attr->value.len);
+    }
+
+    *pos = p;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_smtp_attr_is(ngx_str_t *text, const char *word)
+{
+    return text->len == ngx_strlen(word)
+           && ngx_strncasecmp(text->data, (u_char *) word, text->len) == 0;
+}
+
+
+ngx_int_t
+ngx_smtp_attr_addr(ngx_str_t *value, ngx_smtp_attr_addr_t *addr)
+{
+    size_t  len, prefix;
+    char    text[INET6_ADDRSTRLEN];
+
+    prefix = sizeof(NGX_SMTP_ATTR_IPV6) - 1;
+
+    if (value->len > prefix
+        && ngx_strncasecmp(value->data, (u_char *) NGX_SMTP_ATTR_IPV6, prefix)
+           == 0)
+    {
+        addr->family = AF_INET6;
+
+    } else {
+        addr->family = AF_INET;
+        prefix = 0;
+    }
+
+    len = value->len - prefix;
+
+    if (len >= sizeof(text)) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(text, value->data + prefix, len);
+    text[len] = '\0';
+
+    /* a NUL inside would hide what is behind it */
+
+    if (ngx_strlen(text) != len) {
+        return NGX_ERROR;
+    }
+
+    return (inet_pton(addr->family, text, addr->octets) == 1) ? NGX_OK
+                                                              : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_smtp_attr_port(ngx_str_t *value)
+{
+    size_t     i;
+    ngx_int_t  port;
+
+    if (value->len == 0 || value->len > sizeof("65535") - 1) {
+        return NGX_ERROR;
+    }
+
+    port = 0;
+
+    for (i = 0; i < value->len; i++) {
+        if (!ngx_smtp_is_digit(value->data[i])) {
+            return NGX_ERROR;
+        }
+
+        port = port * 10 + (value->data[i] - '0');
+    }
+
+    return (port > 65535) ? NGX_ERROR : port;
+}
+
+
+ngx_int_t
+ngx_smtp_attr_name_valid(ngx_str_t *value)
+{
+    /* not an address literal, which HELO may have */
+
+    if (value->len && value->data[0] == '[') {
+        return NGX_ERROR;
+    }
+
+    return ngx_smtp_helo_valid(value->data, value->data + value->len);
+}
+
+
+ngx_int_t
+ngx_smtp_attr_addr_valid(ngx_str_t *value)
+{
+    ngx_smtp_attr_addr_t  addr;
+
+    return ngx_smtp_attr_addr(value, &addr);
+}
+
+
+ngx_int_t
+ngx_smtp_attr_port_valid(ngx_str_t *value)
+{
+    return (ngx_smtp_attr_port(value) == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}

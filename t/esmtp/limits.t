@@ -1,0 +1,269 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_mail_smtp_ext authors
+
+# LIMITS: ours in EHLO, and those of the next hop, which are never exceeded:
+# RFC 9422.
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use Test::Nginx::SmtpExt;
+
+my $t = Test::Nginx::SmtpExt->new();
+
+$t->plan(45);
+
+my %mta = (
+    rcpt => $t->server('rcpt', ehlo => [ 'PIPELINING', 'LIMITS RCPTMAX=3' ]),
+    mail => $t->server('mail', ehlo => [ 'PIPELINING', 'LIMITS MAILMAX=2' ]),
+    both => $t->server('both', ehlo => [ 'LIMITS mailmax=1 Rcptmax=2 X=y Z' ]),
+    domain => $t->server('domain', ehlo => [ 'LIMITS RCPTDOMAINMAX=2' ]),
+    bad => $t->server('bad', ehlo => [ 'PIPELINING',
+        'LIMITS RCPTMAX=0 MAILMAX=01 RCPTDOMAINMAX=1000000 RCPTMAX RCPTMAX= '
+        . 'MAILMAX=1x MAILMAX=-1  MAILMAX=' ]),
+);
+
+my $refuse = { RCPT => sub { $_[0] =~ /no/ ? '550 5.1.1 no' : undef } };
+
+$mta{picky} = $t->server('picky', on => $refuse,
+                         ehlo => [ 'PIPELINING', 'LIMITS RCPTMAX=3' ]);
+$mta{pickier} = $t->server('pickier', on => $refuse,
+                           ehlo => [ 'LIMITS RCPTDOMAINMAX=1' ]);
+
+my $servers = join '', map { <<"EOS" } sort keys %mta;
+    server {
+        listen     127.0.0.1:%%PORT_v_$_%%;
+        protocol   smtp_ext;
+        smtp_pass  mta_$_;
+    }
+
+    server {
+        listen          127.0.0.1:%%PORT_b_$_%%;
+        protocol        smtp_ext;
+        smtp_pass       mta_$_;
+        smtp_pass_mode  buffered;
+    }
+
+    smtp_upstream mta_$_ {
+        server     127.0.0.1:%%PORT_$_%%;
+        keepalive  8;
+    }
+EOS
+
+$t->write_conf(<<"EOC")->run();
+%%GLOBALS%%
+
+events { }
+
+mail {
+    server_name      mx.example.com;
+    smtp_relay_from  127.0.0.1;
+    smtp_pass        smtp://127.0.0.1:%%PORT_bad%%;
+
+    server {
+        listen               127.0.0.1:%%PORT_1%%;
+        protocol             smtp_ext;
+        smtp_max_recipients  123;
+    }
+
+    server {
+        listen               127.0.0.1:%%PORT_2%%;
+        protocol             smtp_ext;
+        smtp_max_recipients  1000000;
+    }
+
+$servers
+}
+EOC
+
+my $taken = qr/^250 2\.0\.0 OK id=/;
+my $recipient = '250 2.1.5 recipient ok';
+my $many = '452 4.5.3 Too many recipients';
+
+sub connected {
+    my $c = $t->client($_[0]);
+
+    $c->read_reply();
+    $c->ehlo();
+
+    return $c;
+}
+
+sub to_of { join ' ', @{($_[0]->messages())[-1]{to}} }
+
+# MAIL commands of each connection
+
+sub mails {
+    my ($mta) = @_;
+    my %n;
+
+    $n{$_->{n}}++ for grep { $_->{line} =~ /^MAIL/i } $mta->events('command');
+
+    return join ' ', map { $n{$_} } sort { $a <=> $b } keys %n;
+}
+
+
+# ours
+
+is connected('1')->{ehlo}{LIMITS}, 'RCPTMAX=123', 'what is enforced';
+is connected('v_bad')->{ehlo}{LIMITS}, 'RCPTMAX=1000', 'the default';
+ok !exists connected('2')->{ehlo}{LIMITS}, 'more than can be said is not said';
+
+# RCPTMAX of the next hop
+
+my $c = connected('v_rcpt');
+
+$c->dialogue('RCPTMAX: those that it takes',
+    [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
+    [ 'RCPT TO:<1@a.example>', $recipient ],
+    [ 'RCPT TO:<2@a.example>', $recipient ],
+    [ 'RCPT TO:<3@a.example>', $recipient ],
+    [ 'RCPT TO:<4@a.example>', $many ],
+    [ 'RCPT TO:<5@a.example>', $many ],
+    [ 'DATA', qr/^354 / ],
+    [ "x\r\n.", $taken ],
+);
+is to_of($mta{rcpt}), '1@a.example 2@a.example 3@a.example', 'have it';
+is scalar(grep { /4\@a|5\@a/ } $mta{rcpt}->commands()), 0,
+   'the others were not even said';
+
+like $c->send_message(to => [ map { "$_\@a.example" } 4 .. 5 ]), $taken,
+     'and come in a transaction of their own';
+is mails($mta{rcpt}), '2', 'on the same connection';
+
+# RFC 9422, 4.2: the refused ones count
+
+$c = connected('v_picky');
+
+$c->dialogue('RCPTMAX: with refused ones',
+    [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
+    [ 'RCPT TO:<no1@a.example>', '550 5.1.1 no' ],
+    [ 'RCPT TO:<2@a.example>', $recipient ],
+    [ 'RCPT TO:<no3@a.example>', '550 5.1.1 no' ],
+    [ 'RCPT TO:<4@a.example>', $recipient ],
+    [ 'RCPT TO:<5@a.example>', $recipient ],
+    [ 'RCPT TO:<6@a.example>', $many ],
+    [ 'DATA', qr/^354 / ],
+    [ "x\r\n.", $taken ],
+);
+is to_of($mta{picky}), '2@a.example 4@a.example 5@a.example', 'are delivered';
+
+my ($most, $n) = (0, 0);
+
+for ($mta{picky}->commands()) {
+    $n = 0 if /^(?:MAIL|RSET)/;
+    $n++ if /^RCPT/;
+    $most = $n if $n > $most;
+}
+
+is $most, 3, 'never more than it takes in one transaction';
+
+# buffered: it is known from the last time how many it takes
+
+$c = connected('b_rcpt');
+
+$c->dialogue('buffered: RCPTMAX that is known',
+    [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
+    [ 'RCPT TO:<1@a.example>', '250 2.1.5 Recipient OK' ],
+    [ 'RCPT TO:<2@a.example>', '250 2.1.5 Recipient OK' ],
+    [ 'RCPT TO:<3@a.example>', '250 2.1.5 Recipient OK' ],
+    [ 'RCPT TO:<4@a.example>', $many ],
+    [ 'DATA', qr/^354 / ],
+    [ "x\r\n.", $taken ],
+);
+
+$c = connected('b_both');
+
+is $c->send_message(to => [ '1@a.example', '2@a.example', '3@a.example' ]),
+   $many, 'buffered: the first time it is the message';
+is scalar($mta{both}->messages()), 0, 'buffered: nobody has it';
+like $c->cmd('RSET'), qr/^250/, 'buffered: and the next time';
+is $c->send_message(to => [ '1@a.example', '2@a.example', '3@a.example' ]),
+   $many, 'buffered: the recipient';
+like $c->data("x\r\n"), $taken, 'buffered: the others get it';
+is to_of($mta{both}), '1@a.example 2@a.example', 'buffered: only these';
+
+# MAILMAX
+
+$c = connected('v_mail');
+
+like $c->send_message(), $taken, "MAILMAX: message $_" for 1 .. 5;
+is mails($mta{mail}), '2 2 1', 'MAILMAX: no connection has more';
+is scalar(grep { $_ eq 'QUIT' } $mta{mail}->commands()), 2,
+   'MAILMAX: they end with QUIT';
+
+# aborted transactions count, parked ones are left for their own
+
+$c = connected('v_mail');
+my $d = connected('v_mail');
+
+$c->mail('c@a.example');
+is $c->rcpt('c@a.example'), $recipient, 'parked on the second MAIL';
+$d->mail('d@a.example');
+is $d->rcpt('d@a.example'), $recipient, 'another does not say a third';
+like $d->data("d\r\n"), $taken, 'another is delivered';
+like $c->data("c\r\n"), $taken, 'the first as well';
+is scalar(grep { $_ > 2 } split / /, mails($mta{mail})), 0,
+   'MAILMAX: still no connection has more';
+
+$c = connected('v_both');
+
+for (1 .. 3) {
+    like $c->send_message(to => [ '1@a.example', '2@a.example' ]), $taken,
+         "MAILMAX=1, message $_";
+}
+
+is scalar(grep { $_ ne '1' } split / /, mails($mta{both})), 0,
+   'one for each connection';
+
+# RCPTDOMAINMAX
+
+$c = connected('v_domain');
+
+$c->dialogue('RCPTDOMAINMAX: recipients of as many domains',
+    [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
+    [ 'RCPT TO:<1@a.example>', $recipient ],
+    [ 'RCPT TO:<2@A.EXAMPLE>', $recipient ],
+    [ 'RCPT TO:<3@b.example>', $recipient ],
+    [ 'RCPT TO:<4@a.example>', $recipient ],
+    [ 'RCPT TO:<5@c.example>', $many ],
+    [ 'RCPT TO:<6@b.example>', $recipient ],
+    [ 'DATA', qr/^354 / ],
+    [ "x\r\n.", $taken ],
+);
+is scalar(@{($mta{domain}->messages())[-1]{to}}), 5, 'have it';
+like $c->send_message(to => '5@c.example'), $taken, 'the other';
+is scalar(grep { $_ > 1 } split / /, mails($mta{domain})), 0,
+   'is said on another connection: the limit is the session\'s';
+
+$c = connected('v_pickier');
+
+$c->dialogue('RCPTDOMAINMAX: a refused one uses up its domain',
+    [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
+    [ 'RCPT TO:<no@b.example>', '550 5.1.1 no' ],
+    [ 'RCPT TO:<1@a.example>', $recipient ],
+    [ 'RCPT TO:<no@a.example>', '550 5.1.1 no' ],
+    [ 'RCPT TO:<no@c.example>', $many ],
+    [ 'DATA', qr/^354 / ],
+    [ "x\r\n.", $taken ],
+);
+
+my %domains;
+
+for my $e ($mta{pickier}->events('command')) {
+    $domains{$e->{n}}{$1} = 1 if $e->{line} =~ /^RCPT.*@([^>]+)/;
+}
+
+is scalar(grep { keys %$_ > 1 } values %domains), 0, 'in its session';
+
+# nonsense is no limit
+
+$c = connected('v_bad');
+
+like $c->send_message(to => [ map { "$_\@$_.example" } 1 .. 5 ]), $taken,
+     "limits that are none, message $_" for 1 .. 3;
+is mails($mta{bad}), '3', 'on one connection';
+is scalar(@{($mta{bad}->messages())[-1]{to}}), 5, 'for all recipients';
