@@ -86,6 +86,8 @@ ngx_smtp_attr_addr(ngx_str_t *value, ngx_smtp_attr_addr_t *addr)
     size_t  len, prefix;
     char    text[INET6_ADDRSTRLEN];
 
+    static const u_char  mapped[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255 };
+
     prefix = sizeof(NGX_SMTP_ATTR_IPV6) - 1;
 
     if (value->len > prefix
@@ -114,8 +116,18 @@ ngx_smtp_attr_addr(ngx_str_t *value, ngx_smtp_attr_addr_t *addr)
         return NGX_ERROR;
     }
 
-    return (inet_pton(addr->family, text, addr->octets) == 1) ? NGX_OK
-                                                              : NGX_ERROR;
+    if (inet_pton(addr->family, text, addr->octets) != 1) {
+        return NGX_ERROR;
+    }
+
+    if (addr->family == AF_INET6
+        && ngx_memcmp(addr->octets, mapped, sizeof(mapped)) == 0)
+    {
+        addr->family = AF_INET;
+        ngx_memmove(addr->octets, addr->octets + sizeof(mapped), 4);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -46,7 +46,10 @@ ngx_int_t ngx_smtp_attr_next(ngx_smtp_attr_t *attr, u_char **pos,
 /* is it this word, in any case? */
 ngx_uint_t ngx_smtp_attr_is(ngx_str_t *text, const char *word);
 
-/* an address: dotted, or "IPV6:" and one of IPv6; NGX_OK or NGX_ERROR */
+/*
+ * An address: dotted, or "IPV6:" and one of IPv6, which IPv4-mapped ones are
+ * not.  NGX_OK or NGX_ERROR.
+ */
 ngx_int_t ngx_smtp_attr_addr(ngx_str_t *value, ngx_smtp_attr_addr_t *addr);
 
 /* a port, 0 to 65535, or NGX_ERROR */

@@ -11,8 +11,9 @@
 
 
 /*
- * esmtp-param of RFC 5321, 4.1.2, and RFC 6531, 3.3: the grammar alone.  Which keywords there
- * are, and what their values may be, is the extensions' business.
+ * esmtp-param of RFC 5321, 4.1.2, and RFC 6531, 3.3: the grammar alone.  Which
+ * keywords there are, and what their values may be, is the extensions'
+ * business.
  */
 
 

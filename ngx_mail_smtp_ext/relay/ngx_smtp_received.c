@@ -146,6 +146,8 @@ ngx_smtp_received_from(ngx_smtp_received_t *r, ngx_smtp_session_t *s,
     ngx_uint_t  known;
     u_char      buf[NGX_SMTP_RECEIVED_ADDR];
 
+    ngx_str_null(&addr);
+
     known = ngx_smtp_received_client(s->remote.sockaddr, buf, &addr);
 
     helo = s->helo;

@@ -394,6 +394,7 @@ ngx_smtp_xclient_session(ngx_smtp_session_t *s, ngx_smtp_xclient_args_t *xa)
 
     s->trusted = 0;
     s->errors = 0;
+    s->idle_commands = 0;
     s->auth_attempts = 0;
 
     value = &xa->values[NGX_SMTP_XCLIENT_HELO];

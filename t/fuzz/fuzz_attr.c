@@ -112,7 +112,7 @@ static void
 check_meaning(ngx_str_t *value)
 {
     char                   text[NGX_SMTP_ATTR_MAX + 1], *end;
-    size_t                 i, prefix;
+    size_t                 i, prefix, skip;
     ngx_int_t              port;
     unsigned char          octets[16];
     ngx_smtp_attr_addr_t   addr;
@@ -121,11 +121,27 @@ check_meaning(ngx_str_t *value)
     text[value->len] = '\0';
 
     if (ngx_smtp_attr_addr(value, &addr) == NGX_OK) {
-        prefix = (addr.family == AF_INET6) ? sizeof("IPV6:") - 1 : 0;
+        prefix = (text[4] == ':') ? sizeof("IPV6:") - 1 : 0;
 
         fuzz_check(strlen(text) == value->len);
-        fuzz_check(inet_pton(addr.family, text + prefix, octets) == 1);
-        fuzz_check(memcmp(octets, addr.octets, prefix ? 16 : 4) == 0);
+        fuzz_check(inet_pton(prefix ? AF_INET6 : AF_INET, text + prefix,
+                             octets)
+                   == 1);
+
+        /* an IPv4-mapped address is one of IPv4 */
+
+        skip = 0;
+
+        if (prefix && addr.family == AF_INET) {
+            skip = sizeof(octets) - 4;
+            fuzz_check(memcmp(octets, "\0\0\0\0\0\0\0\0\0\0\xff\xff", skip)
+                       == 0);
+        }
+
+        fuzz_check(prefix || addr.family == AF_INET);
+        fuzz_check(memcmp(octets + skip, addr.octets,
+                          addr.family == AF_INET6 ? 16 : 4)
+                   == 0);
     }
 
     port = ngx_smtp_attr_port(value);

@@ -192,7 +192,7 @@ for my $try (
     [ 'addr=ipv6:2001:DB8:0::78', 'from a.example ([IPv6:2001:db8::78])',
       '2001:db8::78|-|-|-', 'in lower case; the address is normalised' ],
     [ 'ADDR=IPV6:::ffff:192.0.2.9', 'from a.example ([192.0.2.9])',
-      '::ffff:192.0.2.9|-|-|-', 'IPv4 in IPv6' ],
+      '192.0.2.9|-|-|-', 'IPv4 in IPv6' ],
     [ 'ADDR=192.0.2.3 NAME=spi+6Be.example+2Enet',
       'from a.example (spike.example.net [192.0.2.3])',
       '192.0.2.3|-|spike.example.net|spike.example.net', 'xtext' ],

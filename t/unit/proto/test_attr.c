@@ -97,8 +97,9 @@ static addr_row_t  addrs[] = {
       "20010db8000000000000000000000077" },
     { "its prefix in any case", tap_str("ipv6:::1"),
       "00000000000000000000000000000001" },
-    { "IPv6 with IPv4 at its end", tap_str("IPV6:::ffff:192.0.2.1"),
-      "00000000000000000000ffffc0000201" },
+    { "IPv4-mapped", tap_str("IPV6:::ffff:192.0.2.1"), "c0000201" },
+    { "IPv6 with IPv4 at its end", tap_str("IPV6:64:ff9b::192.0.2.1"),
+      "0064ff9b0000000000000000c0000201" },
 
     { "an octet that is too large", tap_str("300.1.1.1"), NULL },
     { "an octet that is missing", tap_str("1.1.1"), NULL },
