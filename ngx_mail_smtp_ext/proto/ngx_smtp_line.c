@@ -17,6 +17,7 @@
  */
 
 
+static void ngx_smtp_line_head(ngx_smtp_line_t *line, u_char *p, size_t len);
 static ngx_int_t ngx_smtp_line_skip(ngx_smtp_line_t *line, ngx_buf_t *b);
 
 
@@ -58,6 +59,8 @@ ngx_smtp_line_next(ngx_smtp_line_t *line, ngx_buf_t *b, size_t max)
 
         line->skip = 1;
 
+        ngx_smtp_line_head(line, b->pos, len);
+
         return ngx_smtp_line_skip(line, b);
     }
 
@@ -75,14 +78,24 @@ ngx_smtp_line_next(ngx_smtp_line_t *line, ngx_buf_t *b, size_t max)
     }
 
     if (line->text.len > max) {
+        ngx_smtp_line_head(line, line->text.data, line->text.len);
         return NGX_SMTP_LINE_TOO_LONG;
     }
 
     if (line->text.len && memchr(line->text.data, CR, line->text.len)) {
+        ngx_smtp_line_head(line, line->text.data, line->text.len);
         return NGX_SMTP_LINE_BARE_CR;
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_smtp_line_head(ngx_smtp_line_t *line, u_char *p, size_t len)
+{
+    ngx_memzero(line->head, sizeof(line->head));
+    ngx_memcpy(line->head, p, ngx_min(len, sizeof(line->head)));
 }
 
 

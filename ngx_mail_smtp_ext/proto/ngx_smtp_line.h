@@ -25,6 +25,7 @@
 
 typedef struct {
     ngx_str_t   text;            /* the line without its CRLF */
+    u_char      head[4];         /* how a line began whose text is not given */
     size_t      scanned;         /* octets behind pos known to hold no LF */
 
     unsigned    normalise:1;     /* a bare LF ends a line as well */

@@ -18,6 +18,8 @@
  */
 
 
+static void ngx_smtp_command_bad_line(ngx_smtp_session_t *s,
+    ngx_smtp_reply_e id);
 static void ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
     ngx_int_t *rc);
 static const ngx_smtp_command_t *ngx_smtp_command_find(ngx_str_t *verb);
@@ -65,17 +67,30 @@ ngx_smtp_command_input(ngx_smtp_session_t *s)
         return rc;
 
     case NGX_SMTP_LINE_TOO_LONG:
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_LINE_TOO_LONG);
+        ngx_smtp_command_bad_line(s, NGX_SMTP_REPLY_LINE_TOO_LONG);
         return NGX_OK;
 
     case NGX_SMTP_LINE_BARE_CR:
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_BARE_CR);
+        ngx_smtp_command_bad_line(s, NGX_SMTP_REPLY_BARE_CR);
         return NGX_OK;
 
     default: /* NGX_SMTP_LINE_BARE_LF */
         ngx_smtp_reply(s, NGX_SMTP_REPLY_BARE_LF);
         return NGX_OK;
     }
+}
+
+
+/* a chunk follows BDAT, however bad its line is; nobody knows how long */
+
+static void
+ngx_smtp_command_bad_line(ngx_smtp_session_t *s, ngx_smtp_reply_e id)
+{
+    if (ngx_strncasecmp(s->line.head, (u_char *) "BDAT", 4) == 0) {
+        id = NGX_SMTP_REPLY_BAD_CHUNK;
+    }
+
+    ngx_smtp_reply(s, id);
 }
 
 

@@ -19,7 +19,7 @@ use constant TIOCOUTQ => 0x5411;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(330);
+$t->plan(334);
 
 $t->certificate('localhost');
 
@@ -355,7 +355,8 @@ ok $c->eof(), 'end it';
 for my $args ('', ' ', ' -1', ' +1', ' x', ' 1x', ' 0x10', ' 1 2', ' 1  LAST X',
               ' 1 LASTX', ' 1 LAS', ' 1LAST', ' LAST', ' 1,0', ' 1.0', "\t1",
               ' 1 LAST LAST', ' 1000000000000000000',
-              ' 18446744073709551617', ' ' . '9' x 400)
+              ' 18446744073709551617', ' ' . '9' x 400, " 6 \rLAST",
+              ' ' . '9' x 4000)
 {
     $c = client();
     $c->cmd($_) for @envelope;
