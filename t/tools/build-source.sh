@@ -9,8 +9,8 @@
 # With --sources-only before it, only the sources are brought.
 #
 # The sources come through apt, which verifies them, from the suites of Debian
-# that carry them (DEB_MIRROR), without Debian's patches; apt's own lists and
-# configuration are not touched.  Where
+# that carry them, on the mirror that this machine uses (or DEB_MIRROR), without
+# Debian's patches; apt's own lists and configuration are not touched.  Where
 # there is no apt, unpack nginx-<version>.tar.gz in build/src/ yourself.
 # All is kept in build/ and used again.
 
@@ -30,7 +30,7 @@ root=$(cd "${0%/*}/../.." && pwd)
 build=$root/build
 apt=$build/apt
 
-DEB_MIRROR=${DEB_MIRROR:-http://deb.debian.org}
+DEB_MIRROR=${DEB_MIRROR:-$(debian_mirror)}
 KEYRING=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 
 
@@ -61,7 +61,7 @@ lists() {
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 
     for suite in bookworm trixie forky sid; do
-        echo "deb-src [signed-by=$KEYRING] $DEB_MIRROR/debian $suite main"
+        echo "deb-src [signed-by=$KEYRING] $DEB_MIRROR $suite main"
     done > "$apt/sources.list"
 
     if [ -z "$(find "$apt/updated" -mmin -1440 2> /dev/null)" ]; then

@@ -19,7 +19,7 @@ out=$root/build/$suite
 apt=$out/apt
 tree=$out/root
 
-DEB_MIRROR=${DEB_MIRROR:-http://deb.debian.org}
+DEB_MIRROR=${DEB_MIRROR:-$(debian_mirror)}
 KEYRING=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 
 private() {
@@ -49,7 +49,7 @@ unpack() {
 
     : > "$apt/status"
 
-    echo "deb [signed-by=$KEYRING] $DEB_MIRROR/debian $suite main" \
+    echo "deb [signed-by=$KEYRING] $DEB_MIRROR $suite main" \
         > "$apt/sources.list"
 
     private apt-get update

@@ -70,3 +70,12 @@ reconfigure() {
 
     rm -rf "$objs.old"
 }
+
+
+# the mirror of Debian that this machine's apt has packages from; empty without
+
+debian_mirror() {
+    { apt-get indextargets --format '$(ORIGIN) $(SITE)' \
+          'Created-By: Packages' 2> /dev/null || true; } \
+        | awk '$1 == "Debian" && $2 !~ /security/ && !n++ { print $2 }'
+}
