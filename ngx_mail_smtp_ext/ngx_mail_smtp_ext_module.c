@@ -55,6 +55,8 @@ static char *ngx_mail_smtp_ext_no_auth_http(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_check(ngx_conf_t *cf, void *post, void *data);
 static char *ngx_mail_smtp_ext_check_text_line(ngx_conf_t *cf, void *post,
     void *data);
+static void ngx_mail_smtp_ext_merge_queries(ngx_smtp_service_t *prev,
+    ngx_smtp_service_t *conf);
 static void ngx_mail_smtp_ext_merge_strict(ngx_smtp_strict_t *prev,
     ngx_smtp_strict_t *conf);
 
@@ -77,8 +79,18 @@ static ngx_conf_enum_t  ngx_mail_smtp_ext_stricts[] = {
 
 
 static ngx_conf_enum_t  ngx_mail_smtp_ext_vrfys[] = {
-    { ngx_string("off"), NGX_SMTP_VRFY_OFF },
-    { ngx_string("ambiguous"), NGX_SMTP_VRFY_AMBIGUOUS },
+    { ngx_string("off"), NGX_SMTP_QUERY_OFF },
+    { ngx_string("ambiguous"), NGX_SMTP_QUERY_AMBIGUOUS },
+    { ngx_string("ask"), NGX_SMTP_QUERY_ASK },
+    { ngx_string("ask_all"), NGX_SMTP_QUERY_ASK_ALL },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_queries[] = {
+    { ngx_string("off"), NGX_SMTP_QUERY_OFF },
+    { ngx_string("ask"), NGX_SMTP_QUERY_ASK },
+    { ngx_string("ask_all"), NGX_SMTP_QUERY_ASK_ALL },
     { ngx_null_string, 0 }
 };
 
@@ -208,8 +220,22 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
-      offsetof(ngx_smtp_service_t, vrfy),
+      offsetof(ngx_smtp_service_t, queries[NGX_SMTP_QUERY_VRFY]),
       &ngx_mail_smtp_ext_vrfys },
+
+    { ngx_string("smtp_expn"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, queries[NGX_SMTP_QUERY_EXPN]),
+      &ngx_mail_smtp_ext_queries },
+
+    { ngx_string("smtp_etrn"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, queries[NGX_SMTP_QUERY_ETRN]),
+      &ngx_mail_smtp_ext_queries },
 
     { ngx_string("smtp_lmtp"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
@@ -396,7 +422,9 @@ ngx_mail_smtp_ext_create_conf(ngx_conf_t *cf)
     conf->strict.max_idle_commands = NGX_CONF_UNSET_UINT;
     conf->strict.max_messages = NGX_CONF_UNSET_UINT;
     conf->strict.max_refused = NGX_CONF_UNSET_UINT;
-    conf->vrfy = NGX_CONF_UNSET_UINT;
+    conf->queries[NGX_SMTP_QUERY_VRFY] = NGX_CONF_UNSET_UINT;
+    conf->queries[NGX_SMTP_QUERY_EXPN] = NGX_CONF_UNSET_UINT;
+    conf->queries[NGX_SMTP_QUERY_ETRN] = NGX_CONF_UNSET_UINT;
     conf->lmtp = NGX_CONF_UNSET;
 
     return conf;
@@ -441,8 +469,7 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_SMTP_BARE_REJECT);
     ngx_mail_smtp_ext_merge_strict(&prev->strict, &conf->strict);
 
-    ngx_conf_merge_uint_value(conf->vrfy, prev->vrfy,
-                              NGX_SMTP_VRFY_AMBIGUOUS);
+    ngx_mail_smtp_ext_merge_queries(prev, conf);
     ngx_conf_merge_value(conf->lmtp, prev->lmtp, 0);
     ngx_conf_merge_str_value(conf->thread_pool_name, prev->thread_pool_name,
                              "default");
@@ -460,6 +487,22 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return ngx_mail_smtp_ext_merge_server(cf, prev, conf, cscf);
+}
+
+
+static void
+ngx_mail_smtp_ext_merge_queries(ngx_smtp_service_t *prev,
+    ngx_smtp_service_t *conf)
+{
+    ngx_conf_merge_uint_value(conf->queries[NGX_SMTP_QUERY_VRFY],
+                              prev->queries[NGX_SMTP_QUERY_VRFY],
+                              NGX_SMTP_QUERY_AMBIGUOUS);
+    ngx_conf_merge_uint_value(conf->queries[NGX_SMTP_QUERY_EXPN],
+                              prev->queries[NGX_SMTP_QUERY_EXPN],
+                              NGX_SMTP_QUERY_OFF);
+    ngx_conf_merge_uint_value(conf->queries[NGX_SMTP_QUERY_ETRN],
+                              prev->queries[NGX_SMTP_QUERY_ETRN],
+                              NGX_SMTP_QUERY_OFF);
 }
 
 

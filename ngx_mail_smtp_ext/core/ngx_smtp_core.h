@@ -25,6 +25,7 @@ typedef struct ngx_smtp_service_s    ngx_smtp_service_t;
 typedef struct ngx_smtp_session_s    ngx_smtp_session_t;
 typedef struct ngx_smtp_tx_s         ngx_smtp_tx_t;
 typedef struct ngx_smtp_rcpt_s       ngx_smtp_rcpt_t;
+typedef struct ngx_smtp_query_s      ngx_smtp_query_t;
 typedef struct ngx_smtp_dest_s       ngx_smtp_dest_t;
 typedef struct ngx_smtp_dest_type_s  ngx_smtp_dest_type_t;
 typedef struct ngx_smtp_caps_s       ngx_smtp_caps_t;
@@ -51,6 +52,7 @@ typedef struct ngx_smtp_caps_s       ngx_smtp_caps_t;
 #include <ngx_smtp_remote.h>
 #include <ngx_smtp_session.h>
 #include <ngx_smtp_tx.h>
+#include <ngx_smtp_query.h>
 #include <ngx_smtp_dest.h>
 #include <ngx_smtp_phase.h>
 

@@ -40,6 +40,12 @@ struct ngx_smtp_dest_type_s {
      * When op is cancelled, nothing may be left that costs anything.
      */
     void       (*deliver)(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+
+    /*
+     * Asks for VRFY, EXPN or ETRN, and sets query->verdict before op finishes,
+     * or leaves it if it can't be asked.  NULL: there is nobody to be asked.
+     */
+    void       (*query)(ngx_smtp_query_t *query, ngx_smtp_op_t *op);
 };
 
 

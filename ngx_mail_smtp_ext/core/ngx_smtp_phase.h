@@ -18,6 +18,7 @@ typedef enum {
     NGX_SMTP_PHASE_CONNECT = 0,  /* before the greeting */
     NGX_SMTP_PHASE_RCPT,         /* tx->rcpt: who, where to, may it */
     NGX_SMTP_PHASE_DELIVER,      /* the message is complete */
+    NGX_SMTP_PHASE_QUERY,        /* s->query: VRFY, EXPN, ETRN */
     NGX_SMTP_PHASE_LOG           /* a transaction, or a session without one,
                                     has ended; handlers can't wait */
 } ngx_smtp_phase_e;
@@ -28,8 +29,8 @@ typedef enum {
  *
  * NGX_OK: it decided in favour (in RCPT: rcpt->dest is set), go on.
  * NGX_DECLINED: no opinion, go on.
- * NGX_DONE: it decided, the verdict is set (of tx->rcpt, else of tx; in
- *     CONNECT a reply has been made instead): stop.
+ * NGX_DONE: it decided, the verdict is set (of tx->rcpt, else of tx, in QUERY
+ *     of s->query; in CONNECT a reply has been made instead): stop.
  * NGX_AGAIN: op will finish with one of these.
  * NGX_ERROR: stop; the client gets 451 4.3.0.
  *

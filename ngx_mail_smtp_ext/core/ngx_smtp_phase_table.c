@@ -23,6 +23,10 @@ ngx_int_t ngx_smtp_relay_rcpt_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_relay_deliver_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_route_query_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_ask_query_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_log_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_op_t *op);
 
@@ -35,6 +39,9 @@ const ngx_smtp_phase_t  ngx_smtp_phase_table[] = {
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_relay_rcpt_handler },
 
     { NGX_SMTP_PHASE_DELIVER, ngx_smtp_relay_deliver_handler },
+
+    { NGX_SMTP_PHASE_QUERY, ngx_smtp_route_query_handler },
+    { NGX_SMTP_PHASE_QUERY, ngx_smtp_ask_query_handler },
 
     { NGX_SMTP_PHASE_LOG, ngx_smtp_log_handler },
 

@@ -51,12 +51,14 @@ static const ngx_smtp_reply_row_t  ngx_smtp_reply_rows[] = {
 };
 
 
+static void ngx_smtp_reply_foreign(ngx_smtp_session_t *s,
+    ngx_smtp_verdict_t *verdict, ngx_uint_t flags);
 static void ngx_smtp_reply_write(ngx_smtp_session_t *s, ngx_uint_t code,
     const ngx_smtp_enhanced_t *enhanced, ngx_uint_t flags, ngx_str_t *text);
 static void ngx_smtp_reply_lines(ngx_smtp_session_t *s, ngx_uint_t code,
-    const ngx_smtp_enhanced_t *enhanced, ngx_str_t *text);
-static ngx_int_t ngx_smtp_reply_line(ngx_smtp_session_t *s, ngx_uint_t code,
-    u_char mark, const ngx_smtp_enhanced_t *enhanced, ngx_str_t *line);
+    const ngx_smtp_enhanced_t *enhanced, ngx_uint_t flags, ngx_str_t *text);
+static u_char *ngx_smtp_reply_line(ngx_smtp_session_t *s, ngx_uint_t code,
+    u_char mark, const ngx_smtp_enhanced_t *enhanced, size_t len);
 static u_char *ngx_smtp_reply_room(ngx_smtp_session_t *s, size_t len);
 static void ngx_smtp_reply_note(ngx_smtp_session_t *s, ngx_uint_t code,
     const ngx_smtp_enhanced_t *enhanced, ngx_str_t *text);
@@ -99,7 +101,21 @@ ngx_smtp_reply_arg(ngx_smtp_session_t *s, ngx_smtp_reply_e id, ngx_str_t *arg)
 void
 ngx_smtp_reply_verdict(ngx_smtp_session_t *s, ngx_smtp_verdict_t *verdict)
 {
-    ngx_uint_t           flags;
+    ngx_smtp_reply_foreign(s, verdict, 0);
+}
+
+
+void
+ngx_smtp_reply_verdict_utf8(ngx_smtp_session_t *s, ngx_smtp_verdict_t *verdict)
+{
+    ngx_smtp_reply_foreign(s, verdict, NGX_SMTP_REPLY_UTF8);
+}
+
+
+static void
+ngx_smtp_reply_foreign(ngx_smtp_session_t *s, ngx_smtp_verdict_t *verdict,
+    ngx_uint_t flags)
+{
     ngx_smtp_enhanced_t  enhanced;
 
     enhanced = verdict->enhanced;
@@ -112,8 +128,9 @@ ngx_smtp_reply_verdict(ngx_smtp_session_t *s, ngx_smtp_verdict_t *verdict)
 
     /* strangers may guess names; a user's list may well have dead ones */
 
-    flags = (verdict->code >= 500 && !s->authenticated && !s->trusted)
-            ? NGX_SMTP_REPLY_FAULT : 0;
+    if (verdict->code >= 500 && !s->authenticated && !s->trusted) {
+        flags |= NGX_SMTP_REPLY_FAULT;
+    }
 
     ngx_smtp_reply_write(s, verdict->code, &enhanced, flags, &verdict->text);
 }
@@ -201,7 +218,7 @@ ngx_smtp_reply_write(ngx_smtp_session_t *s, ngx_uint_t code,
         ngx_smtp_reply_note(s, code, enhanced, text);
     }
 
-    ngx_smtp_reply_lines(s, code, enhanced, text);
+    ngx_smtp_reply_lines(s, code, enhanced, flags, text);
 
     if (flags & NGX_SMTP_REPLY_CLOSE) {
         s->closing = 1;
@@ -225,9 +242,9 @@ ngx_smtp_reply_write(ngx_smtp_session_t *s, ngx_uint_t code,
 
 static void
 ngx_smtp_reply_lines(ngx_smtp_session_t *s, ngx_uint_t code,
-    const ngx_smtp_enhanced_t *enhanced, ngx_str_t *text)
+    const ngx_smtp_enhanced_t *enhanced, ngx_uint_t flags, ngx_str_t *text)
 {
-    u_char     *p, *last, *end;
+    u_char     *p, *last, *end, *dst;
     ngx_str_t   line;
 
     p = text->data;
@@ -243,13 +260,20 @@ ngx_smtp_reply_lines(ngx_smtp_session_t *s, ngx_uint_t code,
         line.data = p;
         line.len = ngx_min((size_t) (end - p), NGX_SMTP_REPLY_LINE_MAX);
 
-        if (ngx_smtp_reply_line(s, code, end == last ? ' ' : '-', enhanced,
-                                &line)
-            != NGX_OK)
-        {
+        dst = ngx_smtp_reply_line(s, code, end == last ? ' ' : '-', enhanced,
+                                  line.len);
+        if (dst == NULL) {
             s->closing = 1;
             return;
         }
+
+        dst = (flags & NGX_SMTP_REPLY_UTF8)
+              ? ngx_smtp_answer_text_utf8_copy(dst, line.len, &line)
+              : ngx_smtp_answer_text_copy(dst, line.len, &line);
+
+        *dst++ = CR; *dst++ = LF;
+
+        s->out->last = dst;
 
         if (end == last) {
             return;
@@ -260,15 +284,17 @@ ngx_smtp_reply_lines(ngx_smtp_session_t *s, ngx_uint_t code,
 }
 
 
-static ngx_int_t
+/* the place for len octets of text and CRLF, behind the codes */
+
+static u_char *
 ngx_smtp_reply_line(ngx_smtp_session_t *s, ngx_uint_t code, u_char mark,
-    const ngx_smtp_enhanced_t *enhanced, ngx_str_t *line)
+    const ngx_smtp_enhanced_t *enhanced, size_t len)
 {
     u_char  *p;
 
-    p = ngx_smtp_reply_room(s, line->len + sizeof("250-X.XXX.XXX " CRLF) - 1);
+    p = ngx_smtp_reply_room(s, len + sizeof("250-X.XXX.XXX " CRLF) - 1);
     if (p == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     p = ngx_sprintf(p, "%ui%c", code, mark);
@@ -279,13 +305,7 @@ ngx_smtp_reply_line(ngx_smtp_session_t *s, ngx_uint_t code, u_char mark,
                         (unsigned) enhanced->detail);
     }
 
-    p = ngx_smtp_answer_text_copy(p, line->len, line);
-
-    *p++ = CR; *p++ = LF;
-
-    s->out->last = p;
-
-    return NGX_OK;
+    return p;
 }
 
 

@@ -23,6 +23,7 @@
 #define NGX_SMTP_REPLY_BARE    0x01
 #define NGX_SMTP_REPLY_FAULT   0x02
 #define NGX_SMTP_REPLY_CLOSE   0x04
+#define NGX_SMTP_REPLY_UTF8    0x08
 
 
 #define ngx_smtp_reply_enum(id, code, x, y, z, flags, text)                  \
@@ -55,6 +56,10 @@ void ngx_smtp_reply(ngx_smtp_session_t *s, ngx_smtp_reply_e id);
 void ngx_smtp_reply_arg(ngx_smtp_session_t *s, ngx_smtp_reply_e id,
     ngx_str_t *arg);
 void ngx_smtp_reply_verdict(ngx_smtp_session_t *s,
+    ngx_smtp_verdict_t *verdict);
+
+/* the same for a client that takes UTF-8 here, which stays (RFC 6531, 3.7.4) */
+void ngx_smtp_reply_verdict_utf8(ngx_smtp_session_t *s,
     ngx_smtp_verdict_t *verdict);
 
 /* the reply to EHLO: lines parted by LF */

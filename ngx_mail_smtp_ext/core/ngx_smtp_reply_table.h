@@ -27,6 +27,11 @@
     X(HELP,             214, 2, 0, 0, 0, "Commands: %")                      \
     X(CANNOT_VRFY,      252, 2, 0, 0, 0,                                     \
       "Cannot verify, but will take mail for whom RCPT accepts")             \
+    X(CANNOT_EXPN,      252, 2, 0, 0, 0,                                     \
+      "Cannot expand, but will take mail for whom RCPT accepts")             \
+    X(LIST_TOO_LONG,    252, 2, 0, 0, 0, "List is too long to be shown")     \
+    X(NEEDS_UTF8,       252, 2, 6, 8, 0, "Reply needs SMTPUTF8")             \
+    X(HELP_SYNTAX,      214, 2, 0, 0, 0, "Syntax: %")                        \
     X(STARTTLS,         220, 2, 0, 0, 0, "Ready to start TLS")               \
     X(SENDER_OK,        250, 2, 1, 0, 0, "Sender OK")                        \
     X(PRIORITY_LOWERED, 250, 2, 3, 6, 0,                                     \
@@ -54,6 +59,7 @@
     X(BY_TOO_SHORT,     555, 5, 5, 4, FAULT,                                 \
       "Time for delivery is below the minimum")                              \
     X(UNKNOWN_PARAMETER, 555, 5, 5, 4, FAULT, "Unsupported parameter: %")    \
+    X(HELP_UNKNOWN,     504, 5, 5, 4, FAULT, "No help on that")              \
     X(BAD_ATTRIBUTE,    501, 5, 5, 4, FAULT, "Bad attribute: %")             \
                                                                              \
     X(BAD_CHUNK,        501, 5, 5, 4, FAULT|CLOSE,                           \
@@ -105,6 +111,14 @@
     /* XCLIENT, XFORWARD */                                                  \
                                                                              \
     X(NOT_TRUSTED,      550, 5, 7, 0, FAULT, "Insufficient authorization")   \
+                                                                             \
+    /* VRFY, EXPN, ETRN */                                                   \
+                                                                             \
+    X(REFUSAL_NEEDS_UTF8, 550, 5, 6, 8, 0, "Reply needs SMTPUTF8")           \
+    X(CANNOT_ETRN,      458, 4, 3, 0, 0,                                     \
+      "Unable to queue messages for node %")                                 \
+    X(ETRN_DENIED,      459, 4, 7, 1, 0,                                     \
+      "Node % not allowed: not served for you here")                         \
                                                                              \
     /* recipients and messages */                                            \
                                                                              \

@@ -185,6 +185,8 @@ ngx_smtp_session_cleanup(void *data)
         ngx_smtp_tx_finish(s->tx);
     }
 
+    ngx_smtp_query_free(s);
+
     if (s->transactions == 0) {
         ngx_smtp_phase_log(s, NULL);
     }

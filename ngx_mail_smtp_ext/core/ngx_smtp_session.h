@@ -72,16 +72,14 @@ struct ngx_smtp_service_s {
     ngx_uint_t           starttls;           /* NGX_SMTP_STARTTLS_* */
     ngx_uint_t           bare_newline;       /* NGX_SMTP_BARE_* */
     ngx_smtp_strict_t    strict;
-    ngx_uint_t           vrfy;               /* NGX_SMTP_VRFY_* */
+    ngx_uint_t           queries[3];         /* NGX_SMTP_QUERY_*, of VRFY,
+                                                EXPN, ETRN */
     ngx_flag_t           lmtp;               /* RFC 2033 */
 };
 
 
 #define NGX_SMTP_BARE_REJECT     0
 #define NGX_SMTP_BARE_NORMALISE  1
-
-#define NGX_SMTP_VRFY_OFF        0
-#define NGX_SMTP_VRFY_AMBIGUOUS  1
 
 
 /*
@@ -102,6 +100,7 @@ struct ngx_smtp_session_s {
     ngx_smtp_xforward_t      *xforward;      /* NULL: nothing was said */
 
     ngx_smtp_tx_t            *tx;            /* NULL between MAIL and MAIL */
+    ngx_smtp_query_t         *query;         /* NULL but while one is asked */
     ngx_queue_t               ops;           /* of the session, not the tx */
 
     ngx_buf_t                *in;            /* NULL while there is nothing */

@@ -34,6 +34,8 @@ static const ngx_smtp_esmtp_param_t *ngx_smtp_esmtp_find(
     ngx_smtp_session_t *s, ngx_uint_t rcpt, ngx_str_t *name);
 static ngx_uint_t ngx_smtp_esmtp_offered(ngx_smtp_session_t *s,
     const ngx_smtp_esmtp_t *ext);
+static ngx_uint_t ngx_smtp_esmtp_unasked(ngx_smtp_session_t *s,
+    ngx_uint_t bit);
 static ngx_uint_t ngx_smtp_esmtp_impossible(ngx_smtp_session_t *s,
     ngx_uint_t bit);
 static ngx_uint_t ngx_smtp_esmtp_everywhere(ngx_smtp_session_t *s,
@@ -265,11 +267,41 @@ ngx_smtp_esmtp_enabled(ngx_smtp_session_t *s, ngx_uint_t bit)
 
     conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_esmtp_module);
 
+    if (ngx_smtp_esmtp_unasked(s, bit)) {
+        return 0;
+    }
+
     if (conf->on & bit) {
         return !ngx_smtp_esmtp_impossible(s, bit);
     }
 
     return (conf->next_hop & bit) && ngx_smtp_esmtp_everywhere(s, bit);
+}
+
+
+/* smtp_vrfy, smtp_expn, smtp_etrn: the command is not there */
+
+static ngx_uint_t
+ngx_smtp_esmtp_unasked(ngx_smtp_session_t *s, ngx_uint_t bit)
+{
+    ngx_uint_t  *queries;
+
+    queries = s->service->queries;
+
+    switch (bit) {
+
+    case NGX_SMTP_EXT_VRFY:
+        return queries[NGX_SMTP_QUERY_VRFY] == NGX_SMTP_QUERY_OFF;
+
+    case NGX_SMTP_EXT_EXPN:
+        return queries[NGX_SMTP_QUERY_EXPN] == NGX_SMTP_QUERY_OFF;
+
+    case NGX_SMTP_EXT_ETRN:
+        return queries[NGX_SMTP_QUERY_ETRN] == NGX_SMTP_QUERY_OFF;
+
+    default:
+        return 0;
+    }
 }
 
 

@@ -39,6 +39,10 @@
 #define NGX_SMTP_EXT_MTRK        0x40000
 #define NGX_SMTP_EXT_XCLIENT     0x80000
 #define NGX_SMTP_EXT_XFORWARD    0x100000
+#define NGX_SMTP_EXT_VRFY        0x1000000
+#define NGX_SMTP_EXT_EXPN        0x2000000
+#define NGX_SMTP_EXT_ETRN        0x4000000
+#define NGX_SMTP_EXT_HELP        0x8000000
 
 
 /*
@@ -125,7 +129,8 @@ typedef struct {
 /* have directives of their own, or no server can do without them */
 #define NGX_SMTP_ESMTP_FIXED                                                 \
     (NGX_SMTP_EXT_STARTTLS|NGX_SMTP_EXT_AUTH|NGX_SMTP_EXT_ENHANCED           \
-     |NGX_SMTP_EXT_XCLIENT|NGX_SMTP_EXT_XFORWARD)
+     |NGX_SMTP_EXT_XCLIENT|NGX_SMTP_EXT_XFORWARD                              \
+     |NGX_SMTP_EXT_VRFY|NGX_SMTP_EXT_EXPN|NGX_SMTP_EXT_ETRN)
 
 /* only as the next hop, or not at all: it is the one to hold messages */
 #define NGX_SMTP_ESMTP_NOT_OURS  NGX_SMTP_EXT_RELEASE

@@ -30,6 +30,10 @@ extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_soliciting;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_mtrk;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_xclient;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_xforward;
+extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_vrfy;
+extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_expn;
+extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_etrn;
+extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_help;
 
 
 /* in the order in which EHLO names them */
@@ -55,5 +59,9 @@ const ngx_smtp_esmtp_t *const  ngx_smtp_esmtp_table[] = {
     &ngx_smtp_esmtp_mtrk,
     &ngx_smtp_esmtp_xclient,
     &ngx_smtp_esmtp_xforward,
+    &ngx_smtp_esmtp_vrfy,
+    &ngx_smtp_esmtp_expn,
+    &ngx_smtp_esmtp_etrn,
+    &ngx_smtp_esmtp_help,
     NULL
 };

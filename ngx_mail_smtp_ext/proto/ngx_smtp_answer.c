@@ -187,3 +187,32 @@ ngx_smtp_answer_text_copy(u_char *dst, size_t max, ngx_str_t *text)
 
     return dst;
 }
+
+
+u_char *
+ngx_smtp_answer_text_utf8_copy(u_char *dst, size_t max, ngx_str_t *text)
+{
+    size_t   len;
+    u_char  *p, *last;
+
+    p = text->data;
+    last = p + ngx_min(text->len, max);
+
+    while (p < last) {
+
+        len = ngx_smtp_utf8_length(p, last);
+
+        /* U+0080 to U+009F are controls, and terminals obey them */
+
+        if (len == 0 || (*p == 0xc2 && p[1] < 0xa0)) {
+            *dst++ = (*p >= ' ' && *p < 0x7f) ? *p : '?';
+            p++;
+            continue;
+        }
+
+        dst = ngx_cpymem(dst, p, len);
+        p += len;
+    }
+
+    return dst;
+}

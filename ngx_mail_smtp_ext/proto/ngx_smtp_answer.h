@@ -67,5 +67,9 @@ void ngx_smtp_enhanced_parse(ngx_smtp_enhanced_t *enhanced, ngx_uint_t code,
  */
 u_char *ngx_smtp_answer_text_copy(u_char *dst, size_t max, ngx_str_t *text);
 
+/* the same, but characters of UTF-8 that are no controls stay */
+u_char *ngx_smtp_answer_text_utf8_copy(u_char *dst, size_t max,
+    ngx_str_t *text);
+
 
 #endif /* _NGX_SMTP_ANSWER_H_INCLUDED_ */

@@ -208,6 +208,7 @@ ngx_smtp_client_reuse(ngx_connection_t *c)
     ngx_smtp_client_set_log(client);
 
     client->fresh = 0;
+    client->line = NULL;
 
     return client;
 }
@@ -427,6 +428,10 @@ ngx_smtp_client_line(ngx_smtp_client_t *client)
 
     if (client->reply.enhanced.class == 0) {
         client->reply.enhanced = enhanced;
+    }
+
+    if (client->line) {
+        client->line(client, &text);
     }
 
     p = reply->data + reply->len;

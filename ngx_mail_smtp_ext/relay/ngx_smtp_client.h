@@ -81,12 +81,15 @@ struct ngx_smtp_client_s {
      * has been given up or kept.  written: the piece of the body has gone
      * out; NGX_ERROR: give up.  failed:
      * the connection has ended or timed out; the owner must give it up.
+     * line: each line of a reply, before answer(), as it came but for its
+     * enhanced code; NULL: the text in reply will do.
      */
     void                   *owner;
     void                  (*ready)(ngx_smtp_client_t *client);
     ngx_int_t             (*answer)(ngx_smtp_client_t *client);
     ngx_int_t             (*written)(ngx_smtp_client_t *client);
     void                  (*failed)(ngx_smtp_client_t *client);
+    void                  (*line)(ngx_smtp_client_t *client, ngx_str_t *text);
 
     unsigned                fresh:1;         /* has answered since taken */
     unsigned                connected:1;     /* somebody listens there */

@@ -67,7 +67,8 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir = {
     ngx_smtp_maildir_parse,
     NULL,                                  /* verify */
     NULL,                                  /* park */
-    ngx_smtp_maildir_deliver
+    ngx_smtp_maildir_deliver,
+    NULL                                   /* query */
 };
 
 
@@ -75,12 +76,14 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir = {
  * Nothing is told to a sender afterwards (DSN), nothing held back
  * (FUTURERELEASE) or to be asked for later (MTRK), and nobody knows since when
  * a mailbox has been whose (RRVS).  Lines are kept with LF, so what need not
- * be lines can't be kept (BINARYMIME).
+ * be lines can't be kept (BINARYMIME).  There are no lists to be expanded
+ * (EXPN), and no queues to be started (ETRN).
  */
 
 static ngx_smtp_caps_t  ngx_smtp_maildir_caps = {
     ~(ngx_uint_t) (NGX_SMTP_EXT_DSN|NGX_SMTP_EXT_RELEASE|NGX_SMTP_EXT_RRVS
-                   |NGX_SMTP_EXT_MTRK|NGX_SMTP_EXT_BINARYMIME),
+                   |NGX_SMTP_EXT_MTRK|NGX_SMTP_EXT_BINARYMIME
+                   |NGX_SMTP_EXT_EXPN|NGX_SMTP_EXT_ETRN),
     0,                           /* size */
     0, 0, 0,                     /* LIMITS */
     0,                           /* by_min */

@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include <ngx_smtp_relay.h>
 #include <ngx_smtp_received.h>
+#include <ngx_smtp_ask.h>
 
 
 /*
@@ -54,7 +55,8 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp = {
     ngx_smtp_relay_parse,
     ngx_smtp_relay_verify,
     ngx_smtp_relay_park,
-    ngx_smtp_relay_deliver
+    ngx_smtp_relay_deliver,
+    ngx_smtp_ask_start
 };
 
 

@@ -48,12 +48,12 @@ static ngx_smtp_route_t *ngx_smtp_route_find_subdomain(
 static ngx_int_t ngx_smtp_route_find_regex(ngx_smtp_session_t *s,
     ngx_smtp_route_table_t *table, ngx_smtp_route_match_t *match,
     ngx_smtp_route_t **route);
-static ngx_int_t ngx_smtp_route_pass(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
-    ngx_smtp_dest_t *pass, ngx_smtp_dest_t **dest);
+static ngx_int_t ngx_smtp_route_pass(ngx_smtp_session_t *s,
+    ngx_smtp_route_choice_t *choice, ngx_smtp_dest_t *pass);
 static ngx_smtp_dest_t *ngx_smtp_route_auth_server(ngx_smtp_session_t *s,
     ngx_pool_t *pool);
 static ngx_int_t ngx_smtp_route_apply(ngx_smtp_session_t *s,
-    ngx_smtp_tx_t *tx, ngx_smtp_route_t *route,
+    ngx_smtp_route_choice_t *choice, ngx_smtp_route_t *route,
     ngx_smtp_route_match_t *match);
 static void ngx_smtp_route_capture(ngx_smtp_route_match_t *match,
     ngx_uint_t n, ngx_str_t *text);
@@ -81,44 +81,28 @@ ngx_int_t
 ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_op_t *op)
 {
-    ngx_int_t                            rc;
-    ngx_smtp_rcpt_t                     *rcpt;
-    ngx_smtp_route_t                    *route;
-    ngx_smtp_route_match_t               match;
-    ngx_mail_smtp_ext_route_srv_conf_t  *rscf;
-
-    rscf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_route_module);
+    ngx_int_t                 rc;
+    ngx_smtp_rcpt_t          *rcpt;
+    ngx_smtp_route_choice_t   choice;
 
     rcpt = tx->rcpt;
 
-    rc = ngx_smtp_route_find(s, rscf->table, rcpt, &match, &route);
+    choice.rcpt = rcpt;
+    choice.pool = tx->pool;
+    choice.auth_dest = &tx->auth_dest;
+    choice.utf8 = tx->utf8;
+    choice.named = 0;
 
-    if (rc == NGX_DECLINED) {
-        rc = ngx_smtp_route_pass(s, tx, rscf->pass, &rcpt->dest);
-        route = NULL;
-    }
-
-    if (rc == NGX_DECLINED && rscf->table && rscf->table->any) {
-        rc = NGX_OK;
-        route = rscf->table->any;
-    }
+    rc = ngx_smtp_route_choose(s, &choice);
 
     if (rc == NGX_DECLINED) {
         ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_RELAY_DENIED);
         return NGX_DONE;
     }
 
-    if (rc == NGX_OK && route) {
-        rc = ngx_smtp_route_apply(s, tx, route, &match);
-    }
-
     if (rc != NGX_OK) {
         return rc;
     }
-
-    ngx_log_debug3(NGX_LOG_DEBUG_MAIL, s->connection->log, 0,
-                   "smtp route \"%V\" to \"%V\" as \"%V\"",
-                   &rcpt->given, &rcpt->dest->url, &rcpt->addr);
 
     if (tx->dest && tx->dest != rcpt->dest) {
         ngx_smtp_verdict_set(&rcpt->verdict,
@@ -127,6 +111,49 @@ ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_smtp_route_choose(ngx_smtp_session_t *s, ngx_smtp_route_choice_t *choice)
+{
+    ngx_int_t                            rc;
+    ngx_smtp_rcpt_t                     *rcpt;
+    ngx_smtp_route_t                    *route;
+    ngx_smtp_route_match_t               match;
+    ngx_mail_smtp_ext_route_srv_conf_t  *rscf;
+
+    rscf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_route_module);
+
+    rcpt = choice->rcpt;
+
+    rc = ngx_smtp_route_find(s, rscf->table, rcpt, &match, &route);
+
+    if (rc == NGX_DECLINED && choice->named) {
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_smtp_route_pass(s, choice, rscf->pass);
+        route = NULL;
+    }
+
+    if (rc == NGX_DECLINED && rscf->table && rscf->table->any) {
+        rc = NGX_OK;
+        route = rscf->table->any;
+    }
+
+    if (rc == NGX_OK && route) {
+        rc = ngx_smtp_route_apply(s, choice, route, &match);
+    }
+
+    if (rc == NGX_OK) {
+        ngx_log_debug3(NGX_LOG_DEBUG_MAIL, s->connection->log, 0,
+                       "smtp route \"%V\" to \"%V\" as \"%V\"",
+                       &rcpt->given, &rcpt->dest->url, &rcpt->addr);
+    }
+
+    return rc;
 }
 
 
@@ -152,13 +179,22 @@ ngx_smtp_route_find(ngx_smtp_session_t *s, ngx_smtp_route_table_t *table,
 
     if (name->len == 0) {
 
-        /* <Postmaster>: of this server, RFC 5321, 4.1.1.3 */
+        /*
+         * <Postmaster>: of this server, RFC 5321, 4.1.1.3; so are the names
+         * of VRFY and EXPN
+         */
 
-        *route = ngx_smtp_route_find_hash(table, NGX_SMTP_ROUTE_EXACT,
-                                          (u_char *) "postmaster",
-                                          sizeof("postmaster") - 1);
-        if (*route) {
-            return NGX_OK;
+        if (rcpt->local.len == sizeof("postmaster") - 1
+            && ngx_strncasecmp(rcpt->local.data, (u_char *) "postmaster",
+                               sizeof("postmaster") - 1)
+               == 0)
+        {
+            *route = ngx_smtp_route_find_hash(table, NGX_SMTP_ROUTE_EXACT,
+                                              (u_char *) "postmaster",
+                                              sizeof("postmaster") - 1);
+            if (*route) {
+                return NGX_OK;
+            }
         }
 
         name = &s->service->server_name;
@@ -186,6 +222,11 @@ ngx_smtp_route_find(ngx_smtp_session_t *s, ngx_smtp_route_table_t *table,
     *route = ngx_smtp_route_find_subdomain(table, domain, last);
     if (*route) {
         return NGX_OK;
+    }
+
+    if (rcpt->local.len == 0) {
+        /* a domain as a whole: expressions are about addresses */
+        return NGX_DECLINED;
     }
 
     return ngx_smtp_route_find_regex(s, table, match, route);
@@ -283,15 +324,15 @@ ngx_smtp_route_find_regex(ngx_smtp_session_t *s, ngx_smtp_route_table_t *table,
 /* those who may send anywhere; NGX_DECLINED: this one may not */
 
 static ngx_int_t
-ngx_smtp_route_pass(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
-    ngx_smtp_dest_t *pass, ngx_smtp_dest_t **dest)
+ngx_smtp_route_pass(ngx_smtp_session_t *s, ngx_smtp_route_choice_t *choice,
+    ngx_smtp_dest_t *pass)
 {
     if (!s->authenticated && !s->trusted) {
         return NGX_DECLINED;
     }
 
     if (pass) {
-        *dest = pass;
+        choice->rcpt->dest = pass;
         return NGX_OK;
     }
 
@@ -301,18 +342,18 @@ ngx_smtp_route_pass(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 
     /* one for all recipients, so that they are seen to go to the same place */
 
-    if (tx->auth_dest == NULL) {
-        tx->auth_dest = ngx_smtp_route_auth_server(s, tx->pool);
+    if (*choice->auth_dest == NULL) {
+        *choice->auth_dest = ngx_smtp_route_auth_server(s, choice->pool);
     }
 
-    if (tx->auth_dest == NULL) {
+    if (*choice->auth_dest == NULL) {
         ngx_log_error(NGX_LOG_ERR, s->connection->log, 0,
                       "authentication named an invalid server \"%V\"",
                       &s->auth_server);
         return NGX_ERROR;
     }
 
-    *dest = tx->auth_dest;
+    choice->rcpt->dest = *choice->auth_dest;
 
     return NGX_OK;
 }
@@ -363,7 +404,7 @@ ngx_smtp_route_auth_server(ngx_smtp_session_t *s, ngx_pool_t *pool)
 
 
 static ngx_int_t
-ngx_smtp_route_apply(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+ngx_smtp_route_apply(ngx_smtp_session_t *s, ngx_smtp_route_choice_t *choice,
     ngx_smtp_route_t *route, ngx_smtp_route_match_t *match)
 {
     u_char              *p;
@@ -375,10 +416,10 @@ ngx_smtp_route_apply(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_rewrite_t  *part;
     u_char               buf[NGX_SMTP_PATH_MAX];
 
-    rcpt = tx->rcpt;
+    rcpt = choice->rcpt;
     rcpt->dest = route->dest;
 
-    if (route->rewrite == NULL) {
+    if (route->rewrite == NULL || rcpt->local.len == 0) {
         return NGX_OK;
     }
 
@@ -413,14 +454,17 @@ ngx_smtp_route_apply(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         return NGX_DONE;
     }
 
-    if (path.utf8 && !tx->utf8) {
+    if (path.utf8 && !choice->utf8) {
         /* a message that was not declared so can't go there */
         ngx_smtp_verdict_set(&rcpt->verdict,
                              NGX_SMTP_REPLY_RECIPIENT_NEEDS_UTF8);
         return NGX_DONE;
     }
 
-    return ngx_smtp_tx_copy(tx, &rcpt->addr, &addr);
+    rcpt->addr.len = addr.len;
+    rcpt->addr.data = ngx_pstrdup(choice->pool, &addr);
+
+    return rcpt->addr.data ? NGX_OK : NGX_ERROR;
 }
 
 

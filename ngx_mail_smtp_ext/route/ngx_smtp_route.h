@@ -92,6 +92,24 @@ ngx_int_t ngx_smtp_route_addr_set(ngx_smtp_route_addr_t *addr,
     ngx_str_t *local, ngx_str_t *domain);
 
 
+/* who is to go somewhere; without a local part, all of a domain */
+typedef struct {
+    ngx_smtp_rcpt_t         *rcpt;
+    ngx_pool_t              *pool;          /* of what is made for it */
+    ngx_smtp_dest_t        **auth_dest;     /* kept for the next one */
+    unsigned                 utf8:1;        /* it may be rewritten to UTF-8 */
+    unsigned                 named:1;       /* only where a rule names it */
+} ngx_smtp_route_choice_t;
+
+
+/*
+ * Sets rcpt->dest, and ->addr where it is rewritten.  NGX_OK, NGX_DECLINED:
+ * nobody takes it from this client, NGX_DONE: the verdict is set, NGX_ERROR.
+ */
+ngx_int_t ngx_smtp_route_choose(ngx_smtp_session_t *s,
+    ngx_smtp_route_choice_t *choice);
+
+
 /* configuration; all of them log what is wrong */
 
 /* sets kind and key, or regex and captures, from pattern */
@@ -109,6 +127,8 @@ ngx_smtp_route_table_t *ngx_smtp_route_table_create(ngx_conf_t *cf,
 ngx_int_t ngx_smtp_route_connect_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_route_query_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 
 

@@ -131,11 +131,6 @@ ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
         return;
     }
 
-    if (!ngx_smtp_esmtp_command(s, &cmd->name)) {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_NOT_IMPLEMENTED);
-        return;
-    }
-
     ngx_log_debug1(NGX_LOG_DEBUG_MAIL, s->connection->log, 0,
                    "smtp command %V", &cmd->name);
 
@@ -189,6 +184,11 @@ ngx_smtp_command_allowed(ngx_smtp_session_t *s, const ngx_smtp_command_t *cmd,
         && s->service->starttls == NGX_SMTP_STARTTLS_ONLY && !s->tls)
     {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_NEED_TLS);
+        return NGX_DECLINED;
+    }
+
+    if (!ngx_smtp_esmtp_command(s, &cmd->name)) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_NOT_IMPLEMENTED);
         return NGX_DECLINED;
     }
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_server.h>
+#include <ngx_smtp_esmtp.h>
 
 
 /*
@@ -47,6 +48,8 @@ ngx_smtp_command_noop(ngx_smtp_session_t *s, ngx_str_t *args)
 }
 
 
+/* RFC 5321, 4.1.1.8: the commands, or the syntax of the one that is named */
+
 ngx_int_t
 ngx_smtp_command_help(ngx_smtp_session_t *s, ngx_str_t *args)
 {
@@ -60,11 +63,33 @@ ngx_smtp_command_help(ngx_smtp_session_t *s, ngx_str_t *args)
 
     for (cmd = ngx_smtp_command_table; cmd->start; cmd++) {
 
-        if (ngx_smtp_command_present(s, cmd)
-            && !(cmd->flags & NGX_SMTP_CMD_HIDDEN))
+        if ((cmd->flags & NGX_SMTP_CMD_HIDDEN)
+            || !ngx_smtp_command_present(s, cmd)
+            || !ngx_smtp_esmtp_command(s, &cmd->name))
         {
-            p = ngx_slprintf(p, last, "%V ", &cmd->name);
+            continue;
         }
+
+        if (args->len == 0) {
+            p = ngx_slprintf(p, last, "%V ", &cmd->name);
+            continue;
+        }
+
+        if (args->len == cmd->name.len
+            && ngx_strncasecmp(args->data, cmd->name.data, args->len) == 0)
+        {
+            text.data = (u_char *) cmd->syntax;
+            text.len = ngx_strlen(cmd->syntax);
+
+            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_HELP_SYNTAX, &text);
+
+            return NGX_OK;
+        }
+    }
+
+    if (args->len) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_HELP_UNKNOWN);
+        return NGX_OK;
     }
 
     text.data = buf;

@@ -119,8 +119,8 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
       ngx_smtp_command_xforward },
 
     { ngx_string("ETRN"),
-      NGX_SMTP_CMD_HIDDEN|NGX_SMTP_CMD_IDLE,
-      "ETRN domain",
+      NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_IDLE,
+      "ETRN [@]domain",
       ngx_smtp_command_etrn },
 
     { ngx_null_string, 0, NULL, NULL }

@@ -5,6 +5,7 @@
 
 
 #include <fuzz.h>
+#include <ngx_smtp_syntax.h>
 #include <ngx_smtp_answer.h>
 
 
@@ -134,7 +135,7 @@ check_answer(ngx_smtp_answer_t *answer, u_char *start, ngx_buf_t *b)
 static void
 check_text(ngx_uint_t code, ngx_str_t *text)
 {
-    size_t                n, max;
+    size_t                n, len, max;
     u_char               *dst, *end, *p;
     ngx_str_t             rest;
     ngx_smtp_enhanced_t   enhanced;
@@ -169,6 +170,17 @@ check_text(ngx_uint_t code, ngx_str_t *text)
 
         for (p = dst; p < end; p++) {
             fuzz_check(*p >= ' ' && *p < 0x7f);
+        }
+
+        end = ngx_smtp_answer_text_utf8_copy(dst, max, text);
+
+        fuzz_check(end == dst + n);
+
+        for (p = dst; p < end; p += len) {
+            len = (*p >= ' ' && *p < 0x7f) ? 1 : ngx_smtp_utf8_length(p, end);
+
+            fuzz_check(len != 0);
+            fuzz_check(len != 2 || *p != 0xc2 || p[1] >= 0xa0);
         }
 
         free(dst);

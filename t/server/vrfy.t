@@ -16,7 +16,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(16);
+$t->plan(20);
 
 my $mta = $t->server('mta');
 
@@ -48,7 +48,7 @@ mail {
         listen           127.0.0.1:%%PORT_ascii%%;
         protocol         smtp_ext;
         smtp_vrfy        ambiguous;
-        smtp_extensions  smtputf8=off;
+        smtp_extensions  smtputf8=off help=off;
     }
 }
 EOC
@@ -59,7 +59,7 @@ my $perhaps = '252 2.0.0 Cannot verify, but will take mail for whom RCPT '
 my $syntax = '501 5.5.4 Syntax: VRFY address';
 my $not = '502 5.5.1 Command not implemented';
 my $commands = '214 2.0.0 Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP '
-               . 'QUIT VRFY EXPN HELP STARTTLS AUTH';
+               . 'QUIT VRFY HELP STARTTLS AUTH';
 
 sub connected {
     my $c = $t->client($_[0] || 'smtp');
@@ -117,11 +117,15 @@ $c->dialogue('what is not here',
     [ 'EXPN', $not ],
     [ 'ETRN', $not ],
     [ 'ETRN @example.com', $not ],
-    [ 'HELP ETRN', $commands ],
+    [ 'HELP ETRN', '504 5.5.4 No help on that' ],
+    [ 'HELP VRFY x', '504 5.5.4 No help on that' ],
+    [ 'help vrfy', '214 2.0.0 Syntax: VRFY address' ],
+    [ 'HELP BDAT', '214 2.0.0 Syntax: BDAT size [LAST]' ],
 );
 
-unlike $c->cmd('EHLO a.example'), qr/VRFY|EXPN|ETRN|HELP/,
+unlike $c->cmd('EHLO a.example'), qr/VRFY|EXPN|ETRN/,
        'none of these is offered';
+like $c->last_reply(), qr/^250 HELP$/m, 'HELP is, RFC 5321, 4.1.1.1';
 
 # without SMTPUTF8: switched off, or after HELO
 
@@ -139,6 +143,13 @@ is others($c, $syntax, @utf8), '', 'no UTF-8 after HELO';
 
 $c = connected('off');
 is others($c, $not, @right, @wrong, ''), '', 'off';
+is $c->cmd('HELP'), $commands =~ s/ VRFY//r, 'off: HELP does not name it';
+
+# HELP can be switched off as well
+
+$c = connected('ascii');
+ok !exists $c->{ehlo}{HELP}, 'without HELP';
+is $c->cmd('HELP'), $not, 'it is not there';
 
 # configuration
 

@@ -226,8 +226,12 @@ GREETING_LMTP | server_name | the same with `smtp_lmtp on`
 HELO | server_name | HELO
 OK | | RSET, NOOP; a message was taken and there is no memory for its id
 BYE | | QUIT
-HELP | commands | HELP, with whatever argument
-CANNOT_VRFY | | VRFY (RFC 5321, 7.3: who exists is not told)
+HELP | commands | HELP
+HELP_SYNTAX | syntax | HELP with the name of a command
+CANNOT_VRFY | | VRFY (RFC 5321, 7.3: who exists is not told), or the next hop could not be asked, or does not answer that
+CANNOT_EXPN | | the same of EXPN
+LIST_TOO_LONG | | VRFY, EXPN: the next hop answers with more than 16 kilobytes
+NEEDS_UTF8 | | VRFY, EXPN without the parameter SMTPUTF8: the next hop's answer has UTF-8 in it
 STARTTLS | | STARTTLS; the handshake follows
 SENDER_OK | | MAIL
 PRIORITY_LOWERED | | MAIL with a positive MT-PRIORITY of a client that is neither authenticated nor in `smtp_relay_from`; it is 0 now
@@ -249,6 +253,7 @@ BAD_RECIPIENT | | the address of RCPT is none
 BAD_PARAMETER | name | the parameter of MAIL or RCPT is malformed, or comes twice
 BY_TOO_SHORT | | BY with mode R and less time than the least that a next hop accepts
 UNKNOWN_PARAMETER | name | the parameter belongs to no extension that is offered, or came after HELO
+HELP_UNKNOWN | | HELP with something that is no command here
 BAD_ATTRIBUTE | name | an attribute of XCLIENT or XFORWARD that there is not, or its value is none
 
 BAD_CHUNK | | BDAT with a bad size: nobody knows where its chunk ends
@@ -279,6 +284,10 @@ AUTH_UNAVAILABLE | | no answer was to be had from the service
 AUTH_DONE | | AUTH after a successful AUTH
 
 NOT_TRUSTED | | XCLIENT, XFORWARD of a peer that `smtp_xclient_from`, `smtp_xforward_from` does not name
+
+REFUSAL_NEEDS_UTF8 | | VRFY, EXPN without the parameter SMTPUTF8: the next hop's answer is 551 or 553 and has UTF-8 in it
+CANNOT_ETRN | node | ETRN: the next hop could not be asked, or has no ETRN
+ETRN_DENIED | node | ETRN from somebody who may not ask, or for a domain that goes nowhere from here
 
 RELAY_DENIED | | no rule says where the recipient goes
 SENDER_NEEDS_UTF8 | | MAIL with an address in UTF-8 without SMTPUTF8

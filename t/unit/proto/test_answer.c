@@ -428,6 +428,51 @@ test_copy(void)
 }
 
 
+static void
+test_copy_utf8(void)
+{
+    size_t      max;
+    u_char     *dst, *end;
+    ngx_str_t   text;
+    ngx_uint_t  i;
+
+    static struct {
+        char        *name;
+        char        *text;
+        char        *expected;
+        size_t       max;
+    } copies[] = {
+        { "us-ascii", "a <b@c>", "a <b@c>", 99 },
+        { "characters of two, three, four octets",
+          "\xc3\xbc \xe2\x82\xac \xf0\x9f\x93\xa7",
+          "\xc3\xbc \xe2\x82\xac \xf0\x9f\x93\xa7", 99 },
+        { "controls of us-ascii", "\x1b[0m\x7f\r\n", "?[0m???", 99 },
+        { "controls behind it", "\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0",
+          "??????\xc2\xa0", 99 },
+        { "what is no utf-8", "\xc3\x28\xff\xc0\x80\xed\xa0\x80",
+          "?(??" "????", 99 },
+        { "one that is cut off", "a\xe2\x82", "a??", 99 },
+        { "one for which there is no room", "a\xe2\x82\xac", "a??", 3 },
+        { "nothing", "", "", 99 }
+    };
+
+    for (i = 0; i < tap_nelts(copies); i++) {
+        text.data = (u_char *) copies[i].text;
+        text.len = strlen(copies[i].text);
+
+        max = text.len < copies[i].max ? text.len : copies[i].max;
+
+        dst = malloc(max + 1);
+        end = ngx_smtp_answer_text_utf8_copy(dst, copies[i].max, &text);
+
+        tap_ok(tap_same(dst, end - dst, (u_char *) copies[i].expected,
+                        strlen(copies[i].expected)),
+               copies[i].name);
+        free(dst);
+    }
+}
+
+
 int
 main(void)
 {
@@ -440,6 +485,7 @@ main(void)
     test_limits();
     test_enhanced();
     test_copy();
+    test_copy_utf8();
 
     return tap_done();
 }
