@@ -81,9 +81,9 @@ ngx_uint_t ngx_smtp_sasl_user_valid(ngx_str_t *user);
 
 /*
  * Asks about sasl->user and sasl->secret.  op, started by the caller, finishes
- * with NGX_OK: login, server are set; NGX_DECLINED: refused, message, code,
- * wait are set; NGX_ERROR: no verdict was to be had, which has been logged.
- * What is set lies in sasl->pool.
+ * with NGX_OK: login, server, rights are set; NGX_DECLINED: refused, message,
+ * code, wait are set; NGX_ERROR: no verdict was to be had, which has been
+ * logged.  What is set lies in sasl->pool.
  */
 void ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op);
 
@@ -92,6 +92,13 @@ void ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op);
    ngx_smtp_sasl_alloc()'s */
 ngx_int_t ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl,
     ngx_str_t *request);
+
+/*
+ * ngx_smtp_cred_rights.c: sets sasl->rights from what a service said; data is
+ * NULL where it did not.  NGX_OK, or NGX_ERROR with the reason.
+ */
+ngx_int_t ngx_smtp_cred_rights(ngx_smtp_sasl_t *sasl, ngx_str_t *size,
+    ngx_str_t *rcpt, ngx_str_t *senders, char **reason);
 
 
 #endif /* _NGX_SMTP_AUTH_PRIVATE_H_INCLUDED_ */

@@ -407,10 +407,12 @@ ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
 
     if (ngx_smtp_session_set(&s->auth_user, &sasl->login) != NGX_OK
         || ngx_smtp_session_set(&s->auth_method, &method) != NGX_OK
-        || ngx_smtp_session_set(&s->auth_server, &sasl->server) != NGX_OK)
+        || ngx_smtp_session_set(&s->auth_server, &sasl->server) != NGX_OK
+        || ngx_smtp_rights_set(s, &sasl->rights) != NGX_OK)
     {
         (void) ngx_smtp_session_set(&s->auth_user, NULL);
         (void) ngx_smtp_session_set(&s->auth_method, NULL);
+        (void) ngx_smtp_session_set(&s->auth_server, NULL);
         (void) ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
         return;
     }

@@ -42,6 +42,9 @@ typedef struct {
     ngx_str_t                 pass;
     ngx_str_t                 wait;
     ngx_str_t                 error_code;
+    ngx_str_t                 max_size;
+    ngx_str_t                 max_rcpt;
+    ngx_str_t                 senders;
 } ngx_smtp_cred_answer_t;
 
 
@@ -78,6 +81,11 @@ static const ngx_smtp_cred_header_t  ngx_smtp_cred_headers[] = {
     { ngx_string("auth-wait"), offsetof(ngx_smtp_cred_answer_t, wait) },
     { ngx_string("auth-error-code"),
       offsetof(ngx_smtp_cred_answer_t, error_code) },
+    { ngx_string("auth-max-size"),
+      offsetof(ngx_smtp_cred_answer_t, max_size) },
+    { ngx_string("auth-max-rcpt"),
+      offsetof(ngx_smtp_cred_answer_t, max_rcpt) },
+    { ngx_string("auth-senders"), offsetof(ngx_smtp_cred_answer_t, senders) },
 
     { ngx_null_string, 0 }
 };
@@ -282,6 +290,13 @@ ngx_smtp_cred_http_accepted(ngx_smtp_sasl_t *sasl,
     sasl->login.len = login->len;
     sasl->login.data = ngx_pstrdup(sasl->pool, login);
     if (sasl->login.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_smtp_cred_rights(sasl, &answer->max_size, &answer->max_rcpt,
+                             &answer->senders, reason)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -70,6 +70,7 @@ struct ngx_smtp_sasl_s {
     ngx_uint_t                   code;       /* Auth-Error-Code; 0: none */
     ngx_smtp_enhanced_t          enhanced;
     ngx_msec_t                   wait;       /* Auth-Wait */
+    ngx_smtp_rights_t            rights;     /* Auth-Max-Size ... */
 
     ngx_smtp_op_t                op;         /* the check */
     ngx_msec_t                   start;

@@ -50,6 +50,7 @@ typedef struct ngx_smtp_caps_s       ngx_smtp_caps_t;
 
 #include <ngx_smtp_reply.h>
 #include <ngx_smtp_remote.h>
+#include <ngx_smtp_rights.h>
 #include <ngx_smtp_session.h>
 #include <ngx_smtp_tx.h>
 #include <ngx_smtp_query.h>

@@ -125,6 +125,7 @@ ngx_smtp_session_reset(ngx_smtp_session_t *s)
     (void) ngx_smtp_session_set(&s->auth_user, NULL);
     (void) ngx_smtp_session_set(&s->auth_method, NULL);
     (void) ngx_smtp_session_set(&s->auth_server, NULL);
+    (void) ngx_smtp_rights_set(s, NULL);
 
     s->esmtp = 0;
     s->authenticated = 0;
@@ -196,6 +197,7 @@ ngx_smtp_session_cleanup(void *data)
     (void) ngx_smtp_session_set(&s->auth_method, NULL);
     (void) ngx_smtp_session_set(&s->auth_server, NULL);
     (void) ngx_smtp_session_set(&s->refusal, NULL);
+    (void) ngx_smtp_rights_set(s, NULL);
 
     ngx_smtp_remote_free(s);
 

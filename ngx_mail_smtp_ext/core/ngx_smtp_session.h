@@ -116,6 +116,8 @@ struct ngx_smtp_session_s {
     ngx_str_t                 auth_server;   /* "host:port" that auth gave */
     ngx_str_t                 refusal;       /* the last negative reply */
 
+    ngx_smtp_rights_t        *rights;        /* the user's; NULL: none said */
+
     ngx_msec_t                start;         /* ngx_current_msec at accept */
     ngx_msec_t                auth_time;     /* of the last AUTH */
     ngx_uint_t                commands;

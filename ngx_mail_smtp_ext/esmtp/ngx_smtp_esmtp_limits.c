@@ -61,12 +61,14 @@ ngx_smtp_esmtp_limits_advertise(ngx_smtp_session_t *s, u_char **p,
 {
     ngx_uint_t  max;
 
-    if (s->service->max_recipients > NGX_SMTP_LIMITS_MAX) {
+    max = ngx_smtp_rights_max_rcpt(s);
+
+    if (max > NGX_SMTP_LIMITS_MAX) {
         /* it can't be said, and it is none */
         return NGX_DECLINED;
     }
 
-    *p = ngx_slprintf(*p, end, " RCPTMAX=%ui", s->service->max_recipients);
+    *p = ngx_slprintf(*p, end, " RCPTMAX=%ui", max);
 
     max = s->service->strict.max_messages;
 

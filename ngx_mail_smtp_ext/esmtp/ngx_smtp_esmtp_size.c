@@ -22,6 +22,7 @@
 
 static ngx_int_t ngx_smtp_esmtp_size_advertise(ngx_smtp_session_t *s,
     u_char **p, u_char *end);
+static off_t ngx_smtp_esmtp_size_next_hops(ngx_smtp_session_t *s);
 static ngx_int_t ngx_smtp_esmtp_size_parse(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_str_t *value);
 static void ngx_smtp_esmtp_size_answer(ngx_smtp_caps_t *caps,
@@ -57,11 +58,58 @@ const ngx_smtp_esmtp_t  ngx_smtp_esmtp_size = {
 static ngx_int_t
 ngx_smtp_esmtp_size_advertise(ngx_smtp_session_t *s, u_char **p, u_char *end)
 {
+    off_t  max, next;
+
+    max = ngx_smtp_rights_max_size(s);
+    next = ngx_smtp_esmtp_size_next_hops(s);
+
+    if (next && (max == 0 || next < max)) {
+        max = next;
+    }
+
     /* 0 stands for no fixed limit, RFC 1870, 4 */
 
-    *p = ngx_slprintf(*p, end, " %O", s->service->max_message_size);
+    *p = ngx_slprintf(*p, end, " %O", max);
 
     return NGX_OK;
+}
+
+
+/*
+ * What no place where a message may go from here takes more than, as far as
+ * they are known; 0: there is no such limit.  A recipient's own next hop may
+ * have a closer one, which MAIL's SIZE is compared with at RCPT.
+ */
+
+static off_t
+ngx_smtp_esmtp_size_next_hops(ngx_smtp_session_t *s)
+{
+    off_t              max;
+    ngx_uint_t         i;
+    ngx_array_t       *dests;
+    ngx_smtp_caps_t   *caps;
+    ngx_smtp_dest_t  **dest;
+
+    dests = s->service->dests;
+
+    if (dests == NULL || s->auth_server.len) {
+        return 0;
+    }
+
+    max = 0;
+    dest = dests->elts;
+
+    for (i = 0; i < dests->nelts; i++) {
+        caps = dest[i]->caps;
+
+        if (caps == NULL || !caps->known || caps->size == 0) {
+            return 0;
+        }
+
+        max = ngx_max(max, caps->size);
+    }
+
+    return max;
 }
 
 
@@ -90,7 +138,7 @@ ngx_smtp_esmtp_size_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         tx->size = NGX_MAX_OFF_T_VALUE;
     }
 
-    limit = s->service->max_message_size;
+    limit = ngx_smtp_rights_max_size(s);
 
     if (limit && tx->size > limit) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_BIG);

@@ -212,3 +212,31 @@ ngx_smtp_postmaster_scan(ngx_smtp_path_t *path, u_char *p, u_char *last)
 
     return p + len;
 }
+
+
+u_char *
+ngx_smtp_local_unquote(u_char *dst, ngx_str_t *local)
+{
+    u_char  *p, *src, *last;
+
+    if (local->len > 2 && local->data[0] == '"') {
+
+        p = dst;
+        src = local->data + 1;
+        last = local->data + local->len - 1;
+
+        while (src < last) {
+            if (*src == '\\' && src + 1 < last) {
+                src++;
+            }
+
+            *p++ = *src++;
+        }
+
+        if (ngx_smtp_dot_string_utf8_parse(dst, p) == p) {
+            return p;
+        }
+    }
+
+    return ngx_cpymem(dst, local->data, local->len);
+}

@@ -51,5 +51,12 @@ ngx_int_t ngx_smtp_path_parse(ngx_smtp_path_t *path, u_char **pos,
 ngx_int_t ngx_smtp_mailbox_parse(ngx_smtp_path_t *path, ngx_str_t *addr,
     ngx_uint_t flags);
 
+/*
+ * A local part as it is compared: without quotes where its content can go
+ * without, 4.1.2, so that "user"@example.com does not pass by user@example.com.
+ * Writes at most local->len octets, returns the end.
+ */
+u_char *ngx_smtp_local_unquote(u_char *dst, ngx_str_t *local);
+
 
 #endif /* _NGX_SMTP_ADDR_H_INCLUDED_ */

@@ -17,9 +17,6 @@
  */
 
 
-static u_char *ngx_smtp_route_unquote(u_char *dst, ngx_str_t *local);
-
-
 ngx_int_t
 ngx_smtp_route_addr_set(ngx_smtp_route_addr_t *addr, ngx_str_t *local,
     ngx_str_t *domain)
@@ -32,7 +29,7 @@ ngx_smtp_route_addr_set(ngx_smtp_route_addr_t *addr, ngx_str_t *local,
         return NGX_ERROR;
     }
 
-    p = ngx_smtp_route_unquote(addr->text, local);
+    p = ngx_smtp_local_unquote(addr->text, local);
 
     addr->local = p - addr->text;
 
@@ -47,37 +44,4 @@ ngx_smtp_route_addr_set(ngx_smtp_route_addr_t *addr, ngx_str_t *local,
     ngx_strlow(addr->key, addr->text, addr->len);
 
     return NGX_OK;
-}
-
-
-/*
- * RFC 5321, 4.1.2: the quoted form is equivalent where its content could
- * have gone without, so "user"@example.com must not pass by user@example.com.
- */
-
-static u_char *
-ngx_smtp_route_unquote(u_char *dst, ngx_str_t *local)
-{
-    u_char  *p, *src, *last;
-
-    if (local->len > 2 && local->data[0] == '"') {
-
-        p = dst;
-        src = local->data + 1;
-        last = local->data + local->len - 1;
-
-        while (src < last) {
-            if (*src == '\\' && src + 1 < last) {
-                src++;
-            }
-
-            *p++ = *src++;
-        }
-
-        if (ngx_smtp_dot_string_utf8_parse(dst, p) == p) {
-            return p;
-        }
-    }
-
-    return ngx_cpymem(dst, local->data, local->len);
 }

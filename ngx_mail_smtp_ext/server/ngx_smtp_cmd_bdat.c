@@ -54,7 +54,7 @@ ngx_smtp_command_bdat(ngx_smtp_session_t *s, ngx_str_t *args)
         return NGX_OK;
     }
 
-    limit = s->service->max_message_size;
+    limit = ngx_smtp_rights_max_size(s);
 
     if (limit && s->chunk_left - NGX_SMTP_BDAT_EXCESS > limit) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_HUGE_CHUNK);

@@ -33,6 +33,7 @@ ngx_smtp_command_rcpt(ngx_smtp_session_t *s, ngx_str_t *args)
 {
     u_char           *p;
     ngx_int_t         rc;
+    ngx_uint_t        max;
     ngx_smtp_tx_t    *tx;
     ngx_smtp_path_t   path;
 
@@ -57,9 +58,9 @@ ngx_smtp_command_rcpt(ngx_smtp_session_t *s, ngx_str_t *args)
      * taken memory.
      */
 
-    if (tx->nrcpts >= s->service->max_recipients
-        || tx->nrefused >= s->service->max_recipients)
-    {
+    max = ngx_smtp_rights_max_rcpt(s);
+
+    if (tx->nrcpts >= max || tx->nrefused >= s->service->max_recipients) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_RCPT);
         return NGX_OK;
     }

@@ -85,6 +85,7 @@ ngx_smtp_message_release(void *owner)
 void
 ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
 {
+    off_t                max;
     ngx_uint_t           refused;
     ngx_smtp_service_t  *service;
 
@@ -96,7 +97,9 @@ ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
         return;
     }
 
-    if (service->max_message_size && tx->bytes > service->max_message_size) {
+    max = ngx_smtp_rights_max_size(tx->session);
+
+    if (max && tx->bytes > max) {
         ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_TOO_BIG);
         return;
     }

@@ -23,7 +23,10 @@ $t->plan(48);
 
 $t->certificate('localhost');
 
-my $mta = $t->server('mta', on => { RCPT => sub {
+# without a SIZE of its own, which EHLO would have once it has been asked
+
+my $mta = $t->server('mta', ehlo => [ qw/ PIPELINING 8BITMIME / ],
+                     on => { RCPT => sub {
     return $_[0] =~ /nobody/ ? '550 5.1.1 nobody here' : undef;
 } });
 

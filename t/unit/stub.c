@@ -41,3 +41,12 @@ ngx_strncasecmp(u_char *s1, u_char *s2, size_t n)
 
     return 0;
 }
+
+
+void
+ngx_strlow(u_char *dst, u_char *src, size_t n)
+{
+    for ( /* void */ ; n; n--) {
+        *dst++ = stub_lower(*src++);
+    }
+}
