@@ -346,7 +346,7 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
 };
 
 
-static ngx_mail_protocol_t  ngx_mail_smtp_ext_protocol = {
+ngx_mail_protocol_t  ngx_mail_smtp_ext_protocol = {
     ngx_string("smtp_ext"),
     ngx_string("\x04smtp"),
     { 0, 0, 0, 0 },              /* no port is taken from another protocol */

@@ -95,6 +95,7 @@ struct ngx_smtp_session_s {
     void                    **main_conf;
     void                    **srv_conf;
     ngx_smtp_service_t       *service;
+    ngx_str_t                 server_name;   /* ours, towards this client */
 
     ngx_smtp_remote_t         remote;        /* who the client is taken for */
     ngx_smtp_xforward_t      *xforward;      /* NULL: nothing was said */

@@ -432,7 +432,7 @@ ngx_smtp_var_getter(server_port)
 
 ngx_smtp_var_getter(server_name)
 {
-    *value = s->service->server_name;
+    *value = s->server_name;
 
     return NGX_OK;
 }

@@ -52,7 +52,7 @@ ngx_smtp_esmtp_reply(ngx_smtp_session_t *s)
 
     end = buf + sizeof(buf);
 
-    p = ngx_slprintf(buf, end, "%V", &s->service->server_name);
+    p = ngx_slprintf(buf, end, "%V", &s->server_name);
 
     for (ext = ngx_smtp_esmtp_table; *ext; ext++) {
 

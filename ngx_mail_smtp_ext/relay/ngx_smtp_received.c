@@ -76,7 +76,7 @@ ngx_smtp_received_write(ngx_smtp_tx_t *tx, ngx_str_t *field)
     s = tx->session;
 
     size = NGX_SMTP_RECEIVED_FIXED + NGX_SMTP_RECEIVED_ADDR
-           + s->helo.len + s->remote.name.len + s->service->server_name.len
+           + s->helo.len + s->remote.name.len + s->server_name.len
            + NGX_SMTP_PATH_MAX;
 
     field->data = ngx_pnalloc(tx->pool, size);
@@ -98,8 +98,7 @@ ngx_smtp_received_write(ngx_smtp_tx_t *tx, ngx_str_t *field)
 
     ngx_smtp_received_fold(&r);
     ngx_smtp_received_text(&r, "by");
-    ngx_smtp_received_word(&r, s->service->server_name.data,
-                           s->service->server_name.len);
+    ngx_smtp_received_word(&r, s->server_name.data, s->server_name.len);
 
     ngx_smtp_var_protocol(s, tx, &with);
 

@@ -197,7 +197,7 @@ ngx_smtp_route_find(ngx_smtp_session_t *s, ngx_smtp_route_table_t *table,
             }
         }
 
-        name = &s->service->server_name;
+        name = &s->server_name;
     }
 
     if (ngx_smtp_route_addr_set(addr, &rcpt->local, name) != NGX_OK) {

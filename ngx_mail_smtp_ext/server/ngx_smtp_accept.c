@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_smtp_tls.h>
 #include <ngx_smtp_server.h>
 #include <ngx_smtp_accept.h>
 
@@ -47,13 +48,20 @@ ngx_smtp_accept_init_session(ngx_mail_session_t *ms, ngx_connection_t *c)
     ngx_mail_set_ctx(ms, s, ngx_mail_smtp_ext_module);
 
     s->service = ngx_mail_get_module_srv_conf(ms, ngx_mail_smtp_ext_module);
+    s->server_name = s->service->server_name;
     s->line.normalise = (s->service->bare_newline
                          == NGX_SMTP_BARE_NORMALISE);
     s->input = ngx_smtp_command_input;
 
 #if (NGX_MAIL_SSL)
-    s->tls = (c->ssl != NULL);
-    s->tls_implicit = s->tls;
+
+    if (c->ssl) {
+        s->tls = 1;
+        s->tls_implicit = 1;
+
+        ngx_smtp_tls_started(s);
+    }
+
 #endif
 
     ngx_smtp_session_run = ngx_smtp_read_run;
@@ -140,7 +148,7 @@ ngx_smtp_accept_greet(ngx_smtp_session_t *s, ngx_int_t rc)
 
     ngx_smtp_reply_arg(s, s->service->lmtp ? NGX_SMTP_REPLY_GREETING_LMTP
                                            : NGX_SMTP_REPLY_GREETING,
-                       &s->service->server_name);
+                       &s->server_name);
 }
 
 
@@ -190,6 +198,8 @@ ngx_smtp_accept_init_protocol(ngx_event_t *rev)
 
     s->tls = 1;
     s->input = ngx_smtp_command_input;
+
+    ngx_smtp_tls_started(s);
 
     ngx_smtp_read_run(s);
 }

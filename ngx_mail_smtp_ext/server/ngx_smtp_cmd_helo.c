@@ -68,7 +68,7 @@ ngx_smtp_command_helo(ngx_smtp_session_t *s, ngx_str_t *args)
 
     s->esmtp = 0;
 
-    ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_HELO, &s->service->server_name);
+    ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_HELO, &s->server_name);
 
     return NGX_OK;
 }

@@ -24,6 +24,7 @@ my %contexts = (
     NGX_MAIL_SRV_CONF => 'server',
     NGX_SMTP_PEER_UPS_CONF => 'smtp_upstream',
     NGX_SMTP_ROUTE_CONF => 'smtp_recipient',
+    NGX_SMTP_TLS_NAME_CONF => 'smtp_ssl_server_name',
 );
 
 my (%code, %words, %value, @foreign);

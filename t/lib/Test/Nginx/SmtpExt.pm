@@ -292,7 +292,7 @@ sub read_file {
 
 # Makes <name>.crt and <name>.key.  cn, san ([ 'DNS:a', 'IP:127.0.0.1' ]); ca,
 # the name of what signs it (itself, otherwise); is_ca; days (negative: it has
-# expired).  Returns both paths.
+# expired); rsa (of 2048 bits, in place of P-256).  Returns both paths.
 
 sub certificate {
     my ($self, $name, %o) = @_;
@@ -314,7 +314,9 @@ subjectAltName = $san
 basicConstraints = @{[ $o{is_ca} ? 'critical,CA:TRUE' : 'CA:FALSE' ]}
 CNF
 
-    my @key = qw/ -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes /;
+    my @key = ($o{rsa} ? qw/ -newkey rsa:2048 /
+                       : qw/ -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 /,
+               '-nodes');
 
     if (!defined $o{ca} && $days >= 0) {
         $self->_openssl('req', '-x509', @key, '-config', "$base.cnf", '-days',
