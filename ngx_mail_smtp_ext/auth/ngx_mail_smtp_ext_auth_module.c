@@ -148,10 +148,8 @@ ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf)
      *
      *     conf->methods = 0;
      *     conf->http = NULL;
-     *     conf->http_url = { 0, NULL };
      *     conf->http_headers = NULL;
      *     conf->http_header = { 0, NULL };
-     *     conf->outage = 0;
      */
 
     conf->require_tls = NGX_CONF_UNSET;
@@ -172,7 +170,6 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->http == NULL) {
         conf->http = prev->http;
-        conf->http_url = prev->http_url;
     }
 
     if (conf->http == NULL && conf->methods
@@ -195,9 +192,13 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->require_tls, prev->require_tls, 1);
     ngx_conf_merge_uint_value(conf->max_attempts, prev->max_attempts, 5);
 
-    ngx_conf_merge_msec_value(conf->http_timeout, prev->http_timeout, 60000);
+    /* where they are not set, those of http/ hold */
+
+    ngx_conf_merge_msec_value(conf->http_timeout, prev->http_timeout,
+                              NGX_CONF_UNSET_MSEC);
     ngx_conf_merge_msec_value(conf->http_connect_timeout,
-                              prev->http_connect_timeout, 10000);
+                              prev->http_connect_timeout,
+                              NGX_CONF_UNSET_MSEC);
     ngx_conf_merge_value(conf->http_pass_client_cert,
                          prev->http_pass_client_cert, 0);
 
@@ -288,8 +289,6 @@ ngx_mail_smtp_ext_auth_http(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (ngx_smtp_http_url_parse(cf, &value[1], acf->http) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
-
-    acf->http_url = value[1];
 
     return NGX_CONF_OK;
 }

@@ -25,15 +25,11 @@ typedef struct {
     ngx_uint_t            max_attempts;      /* 0: no limit */
 
     ngx_smtp_http_url_t  *http;              /* NULL: no AUTH */
-    ngx_str_t             http_url;          /* as configured, for the logs */
     ngx_msec_t            http_timeout;
     ngx_msec_t            http_connect_timeout;
     ngx_flag_t            http_pass_client_cert;
     ngx_array_t          *http_headers;      /* of ngx_table_elt_t */
     ngx_str_t             http_header;       /* all of them, as sent */
-
-    ngx_uint_t            outage;            /* at run time: the service did
-                                                not answer the last time */
 } ngx_smtp_auth_conf_t;
 
 
@@ -45,6 +41,7 @@ struct ngx_smtp_sasl_secret_s {
 
 
 extern ngx_module_t  ngx_mail_smtp_ext_auth_module;
+extern ngx_module_t  ngx_mail_smtp_ext_http_module;
 
 
 /* ngx_mail_smtp_ext_auth_module.c: are certificates of clients asked for? */
@@ -88,10 +85,10 @@ ngx_uint_t ngx_smtp_sasl_user_valid(ngx_str_t *user);
 void ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op);
 
 
-/* ngx_smtp_cred_http_request.c: NGX_OK or NGX_ERROR; the text is wiped as
-   ngx_smtp_sasl_alloc()'s */
+/* ngx_smtp_cred_http_request.c: the fields of the request.  NGX_OK or
+   NGX_ERROR; the text is wiped as ngx_smtp_sasl_alloc()'s */
 ngx_int_t ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl,
-    ngx_str_t *request);
+    ngx_str_t *fields);
 
 /*
  * ngx_smtp_cred_rights.c: sets sasl->rights from what a service said; data is

@@ -68,7 +68,6 @@ static ngx_int_t ngx_smtp_cred_http_refused(ngx_smtp_sasl_t *sasl,
     ngx_smtp_cred_answer_t *answer);
 static ngx_int_t ngx_smtp_cred_http_code(ngx_smtp_sasl_t *sasl,
     ngx_str_t *text);
-static void ngx_smtp_cred_http_outage(ngx_smtp_sasl_t *sasl, ngx_uint_t out);
 
 
 static const ngx_smtp_cred_header_t  ngx_smtp_cred_headers[] = {
@@ -110,7 +109,7 @@ ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op)
 
     r = &cred->http;
 
-    if (ngx_smtp_cred_http_request(sasl, &r->request) != NGX_OK) {
+    if (ngx_smtp_cred_http_request(sasl, &r->fields) != NGX_OK) {
         ngx_smtp_op_finish(op, NGX_ERROR);
         return;
     }
@@ -124,6 +123,7 @@ ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op)
     op->worker = cred;
     op->cancel = ngx_smtp_cred_http_cancel;
 
+    r->conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_http_module);
     r->url = conf->http;
     r->pool = sasl->pool;
     r->log = s->connection->log;
@@ -131,7 +131,8 @@ ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op)
     r->resolver_timeout = s->service->resolver_timeout;
     r->connect_timeout = conf->http_connect_timeout;
     r->timeout = conf->http_timeout;
-    r->outage = &conf->outage;
+    r->ask = 1;
+    ngx_str_set(&r->method, "GET");
 
     ngx_smtp_op_start(&cred->http_op, &cred->ops, ngx_smtp_cred_http_done,
                       cred, r->log);
@@ -145,13 +146,9 @@ ngx_smtp_cred_http_done(ngx_smtp_op_t *op)
 {
     char                  *reason;
     ngx_int_t              rc;
-    ngx_uint_t             level;
     ngx_smtp_cred_http_t  *cred;
-    ngx_smtp_auth_conf_t  *conf;
 
     cred = op->data;
-    conf = ngx_smtp_session_srv_conf(cred->sasl->session,
-                                     ngx_mail_smtp_ext_auth_module);
     rc = op->rc;
 
     if (rc == NGX_OK) {
@@ -159,16 +156,14 @@ ngx_smtp_cred_http_done(ngx_smtp_op_t *op)
         rc = ngx_smtp_cred_http_judge(cred, &reason);
 
         if (rc == NGX_ERROR) {
-            level = conf->outage ? NGX_LOG_INFO : NGX_LOG_ERR;
-
-            ngx_log_error(level, cred->http.log, 0,
+            ngx_log_error(ngx_smtp_http_level(&cred->http), cred->http.log, 0,
                           "auth service %V sent an answer that is none: "
                           "%s, HTTP status %ui",
                           &cred->http.server, reason, cred->http.status);
         }
-    }
 
-    ngx_smtp_cred_http_outage(cred->sasl, rc == NGX_ERROR);
+        ngx_smtp_http_judge(&cred->http, rc == NGX_ERROR);
+    }
 
     ngx_smtp_http_wipe(&cred->http);
 
@@ -445,36 +440,4 @@ ngx_smtp_cred_http_code(ngx_smtp_sasl_t *sasl, ngx_str_t *text)
     sasl->enhanced = enhanced;
 
     return NGX_OK;
-}
-
-
-/* an outage is one event in the log, however many clients meet it */
-
-static void
-ngx_smtp_cred_http_outage(ngx_smtp_sasl_t *sasl, ngx_uint_t out)
-{
-    ngx_log_t             *log;
-    ngx_smtp_auth_conf_t  *conf;
-
-    log = sasl->session->connection->log;
-    conf = ngx_smtp_session_srv_conf(sasl->session,
-                                     ngx_mail_smtp_ext_auth_module);
-
-    if (conf->outage == out) {
-        return;
-    }
-
-    conf->outage = out;
-
-    if (out) {
-        ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "smtp_auth_http \"%V\" is out of order, clients get "
-                      "454; further failures are logged as info",
-                      &conf->http_url);
-
-    } else {
-        ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                      "smtp_auth_http \"%V\" is in order again",
-                      &conf->http_url);
-    }
 }

@@ -43,7 +43,6 @@ static ngx_int_t ngx_smtp_cred_value(ngx_smtp_sasl_t *sasl,
 static u_char *ngx_smtp_cred_line(u_char *p, const ngx_str_t *name,
     ngx_str_t *value);
 
-static ngx_int_t ngx_smtp_cred_host(ngx_smtp_sasl_t *sasl, ngx_str_t *value);
 static ngx_int_t ngx_smtp_cred_method(ngx_smtp_sasl_t *sasl,
     ngx_str_t *value);
 static ngx_int_t ngx_smtp_cred_user(ngx_smtp_sasl_t *sasl, ngx_str_t *value);
@@ -76,8 +75,6 @@ static ngx_int_t ngx_smtp_cred_escape(ngx_smtp_sasl_t *sasl, ngx_str_t *text,
 
 
 static const ngx_smtp_cred_field_t  ngx_smtp_cred_fields[] = {
-
-    { ngx_string("Host"), 0, ngx_smtp_cred_host, NULL },
 
     { ngx_string("Auth-Method"), 0, ngx_smtp_cred_method, NULL },
     { ngx_string("Auth-User"), 0, ngx_smtp_cred_user, NULL },
@@ -121,7 +118,7 @@ static const ngx_smtp_cred_field_t  ngx_smtp_cred_fields[] = {
 
 
 ngx_int_t
-ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl, ngx_str_t *request)
+ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl, ngx_str_t *fields)
 {
     u_char                       *p;
     size_t                        len;
@@ -135,8 +132,7 @@ ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl, ngx_str_t *request)
 
     flags = ngx_smtp_cred_flags(sasl);
 
-    len = sizeof("GET  HTTP/1.0" CRLF) - 1 + conf->http->uri.len
-          + conf->http_header.len + sizeof(CRLF) - 1;
+    len = conf->http_header.len;
 
     for (i = 0; i < NGX_SMTP_CRED_FIELDS; i++) {
         field = &ngx_smtp_cred_fields[i];
@@ -159,9 +155,7 @@ ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl, ngx_str_t *request)
         return NGX_ERROR;
     }
 
-    request->data = p;
-
-    p = ngx_sprintf(p, "GET %V HTTP/1.0" CRLF, &conf->http->uri);
+    fields->data = p;
 
     for (i = 0; i < NGX_SMTP_CRED_FIELDS; i++) {
         if (values[i].len) {
@@ -171,9 +165,8 @@ ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl, ngx_str_t *request)
     }
 
     p = ngx_cpymem(p, conf->http_header.data, conf->http_header.len);
-    *p++ = CR; *p++ = LF;
 
-    request->len = p - request->data;
+    fields->len = p - fields->data;
 
     return NGX_OK;
 }
@@ -254,19 +247,6 @@ ngx_smtp_cred_line(u_char *p, const ngx_str_t *name, ngx_str_t *value)
     *p++ = CR; *p++ = LF;
 
     return p;
-}
-
-
-static ngx_int_t
-ngx_smtp_cred_host(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
-{
-    ngx_smtp_auth_conf_t  *conf;
-
-    conf = ngx_smtp_session_srv_conf(sasl->session,
-                                     ngx_mail_smtp_ext_auth_module);
-    *value = conf->http->host;
-
-    return NGX_OK;
 }
 
 

@@ -23,4 +23,15 @@
 #endif
 
 
+/* the last argument, whether to keep trailers, came with 1.27.2 */
+
+#if (nginx_version >= 1027002)
+#define ngx_smtp_http_chunked_parse(r, b, ctx)                               \
+    ngx_http_parse_chunked(r, b, ctx, 0)
+#else
+#define ngx_smtp_http_chunked_parse(r, b, ctx)                               \
+    ngx_http_parse_chunked(r, b, ctx)
+#endif
+
+
 #endif /* _NGX_SMTP_COMPAT_H_INCLUDED_ */

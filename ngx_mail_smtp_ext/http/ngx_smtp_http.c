@@ -14,32 +14,27 @@
 
 
 /*
- * The life of one request: choose a server, connect, send, read.  One timer
- * bounds the whole, another one each connect.  What goes wrong before the
- * first octet of an answer leads to the next server, anything later is the
- * end.  All ways out go through ngx_smtp_http_finish(), but for a cancel, and
- * both through ngx_smtp_http_release().
+ * The life of one request: choose a server, take a connection that was kept or
+ * make one, leave the rest to ngx_smtp_http_io.c, and decide what becomes of a
+ * failure.  All ways out go through ngx_smtp_http_finish(), but for a cancel,
+ * and both through ngx_smtp_http_release().
  */
 
 
 static void ngx_smtp_http_next(ngx_smtp_http_request_t *r);
 static void ngx_smtp_http_resolved(ngx_smtp_op_t *op);
 static ngx_int_t ngx_smtp_http_connect(ngx_smtp_http_request_t *r);
-static ngx_int_t ngx_smtp_http_connected(ngx_smtp_http_request_t *r);
-static void ngx_smtp_http_write_handler(ngx_event_t *wev);
-static void ngx_smtp_http_read_handler(ngx_event_t *rev);
-static ngx_int_t ngx_smtp_http_read(ngx_smtp_http_request_t *r,
-    char **reason);
 static void ngx_smtp_http_timer_handler(ngx_event_t *ev);
-static void ngx_smtp_http_failed(ngx_smtp_http_request_t *r, char *reason);
-static void ngx_smtp_http_finish(ngx_smtp_http_request_t *r, ngx_int_t rc);
 static void ngx_smtp_http_cancel(ngx_smtp_op_t *op);
 static void ngx_smtp_http_release(ngx_smtp_http_request_t *r,
     ngx_uint_t failed);
 static void ngx_smtp_http_drop(ngx_smtp_http_request_t *r, ngx_uint_t failed);
-static ngx_uint_t ngx_smtp_http_level(ngx_smtp_http_request_t *r);
-static void ngx_smtp_http_hush(ngx_smtp_http_request_t *r, ngx_log_t *log);
+static ngx_int_t ngx_smtp_http_keep(ngx_smtp_http_request_t *r);
+static void ngx_smtp_http_outage(ngx_smtp_http_request_t *r, ngx_uint_t out);
 
+
+/* what tells connections of ours from others to the same address */
+static ngx_uint_t  ngx_smtp_http_plain;
 
 /* what debug logging of timers takes for the event's connection */
 static ngx_connection_t  ngx_smtp_http_timer_connection;
@@ -56,6 +51,14 @@ ngx_smtp_http_start(ngx_smtp_http_request_t *r, ngx_smtp_op_t *op)
 
     ngx_queue_init(&r->ops);
 
+    if (r->timeout == NGX_CONF_UNSET_MSEC) {
+        r->timeout = r->conf->timeout;
+    }
+
+    if (r->connect_timeout == NGX_CONF_UNSET_MSEC) {
+        r->connect_timeout = r->conf->connect_timeout;
+    }
+
     r->server = r->url->host;
     r->action = r->log->action;
     r->log->action = "choosing a server of HTTP service";
@@ -71,6 +74,13 @@ ngx_smtp_http_start(ngx_smtp_http_request_t *r, ngx_smtp_op_t *op)
                            r->resolver, r->resolver_timeout)
         != NGX_OK)
     {
+        ngx_smtp_http_finish(r, NGX_ERROR);
+        return;
+    }
+
+    r->peer.tag = &ngx_smtp_http_plain;
+
+    if (ngx_smtp_http_request_init(r) != NGX_OK) {
         ngx_smtp_http_finish(r, NGX_ERROR);
         return;
     }
@@ -152,14 +162,21 @@ ngx_smtp_http_connect(ngx_smtp_http_request_t *r)
     ngx_connection_t  *c;
 
     r->chosen = 1;
-    r->connected = 0;
-    r->sent = 0;
     r->server = r->peer.name;
 
-    r->log->action = "connecting to HTTP service";
-    r->peer_log.action = r->log->action;
+    c = r->fresh ? NULL : ngx_smtp_peer_kept(&r->peer);
 
-    rc = ngx_smtp_peer_connect(&r->peer, &c);
+    r->kept = (c != NULL);
+
+    if (c) {
+        rc = NGX_OK;
+
+    } else {
+        r->log->action = "connecting to HTTP service";
+        r->peer_log.action = r->log->action;
+
+        rc = ngx_smtp_peer_connect(&r->peer, &c);
+    }
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_INFO, r->log, 0,
@@ -177,191 +194,57 @@ ngx_smtp_http_connect(ngx_smtp_http_request_t *r)
 
     r->connection = c;
 
-    c->data = r;
-    c->read->handler = ngx_smtp_http_read_handler;
-    c->write->handler = ngx_smtp_http_write_handler;
-
-    if (rc == NGX_AGAIN) {
-        ngx_add_timer(c->write, r->connect_timeout);
-        return NGX_AGAIN;
-    }
-
-    ngx_smtp_http_write_handler(c->write);
+    ngx_smtp_http_send(r, rc);
 
     return NGX_OK;
 }
 
 
-/* whichever event comes first finds out how the connect went */
-
-static ngx_int_t
-ngx_smtp_http_connected(ngx_smtp_http_request_t *r)
+void
+ngx_smtp_http_failed(ngx_smtp_http_request_t *r, char *reason)
 {
-    ngx_connection_t  *c;
+    ngx_uint_t  again;
 
-    c = r->connection;
+    /*
+     * RFC 9110, 9.2.2: what has gone out whole may have been acted upon.  A
+     * request that lacks its last octet has not.
+     */
 
-    if (r->connected) {
-        return NGX_OK;
+    again = r->ask || r->sent < r->head.len;
+
+    if (r->heard) {
+        again = 0;
     }
 
-    ngx_smtp_http_hush(r, c->log);
+    if (again && r->kept && !r->connection->timedout) {
 
-    if (ngx_smtp_peer_connected(c) != NGX_OK) {
+        /* RFC 9112, 9.3.1: the service may just have closed it */
+
         ngx_log_error(NGX_LOG_INFO, r->log, 0,
-                      "HTTP service %V can't be reached", &r->server);
+                      "HTTP service %V: %s, in a kept connection; "
+                      "trying a new one", &r->server, reason);
 
-        ngx_smtp_http_drop(r, 1);
-        ngx_smtp_http_next(r);
+        ngx_smtp_peer_close(r->connection);
+        r->connection = NULL;
+        r->fresh = 1;
 
-        return NGX_DECLINED;
-    }
-
-    if (c->write->timer_set) {
-        ngx_del_timer(c->write);
-    }
-
-    r->connected = 1;
-    r->log->action = "sending a request to HTTP service";
-    c->log->action = r->log->action;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_smtp_http_write_handler(ngx_event_t *wev)
-{
-    ssize_t                   n;
-    ngx_connection_t         *c;
-    ngx_smtp_http_request_t  *r;
-
-    c = wev->data;
-    r = c->data;
-
-    if (wev->timedout) {
-        ngx_smtp_http_failed(r, "timed out");
-        return;
-    }
-
-    if (ngx_smtp_http_connected(r) != NGX_OK) {
-        return;
-    }
-
-    if (r->sent == r->request.len) {
-        return;
-    }
-
-    while (r->sent < r->request.len) {
-        n = c->send(c, r->request.data + r->sent, r->request.len - r->sent);
-
-        if (n == NGX_AGAIN || n == 0) {
-            if (ngx_handle_write_event(wev, 0) != NGX_OK) {
-                ngx_smtp_http_finish(r, NGX_ERROR);
-            }
-
-            return;
+        if (ngx_smtp_http_connect(r) == NGX_DECLINED) {
+            ngx_smtp_http_next(r);
         }
 
-        if (n < 0) {
-            ngx_smtp_http_failed(r, "closed connection");
-            return;
-        }
-
-        r->sent += n;
+        return;
     }
 
-    r->log->action = "reading an answer of HTTP service";
-    c->log->action = r->log->action;
+    ngx_log_error(ngx_smtp_http_level(r), r->log, 0,
+                  "HTTP service %V: %s", &r->server, reason);
 
-    ngx_smtp_http_read_handler(c->read);
-}
-
-
-static void
-ngx_smtp_http_read_handler(ngx_event_t *rev)
-{
-    char                     *reason;
-    ngx_int_t                 rc;
-    ngx_connection_t         *c;
-    ngx_smtp_http_request_t  *r;
-
-    c = rev->data;
-    r = c->data;
-
-    if (c->close) {
-        /* worker_shutdown_timeout */
-        ngx_smtp_http_drop(r, 0);
+    if (!again) {
         ngx_smtp_http_finish(r, NGX_ERROR);
         return;
     }
 
-    if (ngx_smtp_http_connected(r) != NGX_OK) {
-        return;
-    }
-
-    reason = "closed connection before its answer was complete";
-
-    rc = ngx_smtp_http_read(r, &reason);
-
-    if (rc == NGX_AGAIN) {
-        if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-            ngx_smtp_http_finish(r, NGX_ERROR);
-        }
-
-        return;
-    }
-
-    if (rc == NGX_ERROR) {
-        ngx_smtp_http_failed(r, reason);
-        return;
-    }
-
-    ngx_smtp_http_finish(r, NGX_OK);
-}
-
-
-/* NGX_OK: the answer is complete */
-
-static ngx_int_t
-ngx_smtp_http_read(ngx_smtp_http_request_t *r, char **reason)
-{
-    ssize_t            n;
-    ngx_int_t          rc;
-    ngx_connection_t  *c;
-
-    c = r->connection;
-
-    if (r->in.start == NULL && ngx_smtp_http_parse_init(r) != NGX_OK) {
-        *reason = "can't be heard: no memory";
-        return NGX_ERROR;
-    }
-
-    for ( ;; ) {
-
-        if (r->in.last == r->in.end) {
-            *reason = "sent too big a header";
-            return NGX_ERROR;
-        }
-
-        n = c->recv(c, r->in.last, r->in.end - r->in.last);
-
-        if (n == NGX_AGAIN) {
-            return NGX_AGAIN;
-        }
-
-        if (n == NGX_ERROR || n == 0) {
-            return NGX_ERROR;
-        }
-
-        r->in.last += n;
-
-        rc = ngx_smtp_http_parse(r, reason);
-
-        if (rc != NGX_AGAIN) {
-            return rc;
-        }
-    }
+    ngx_smtp_http_drop(r, 1);
+    ngx_smtp_http_next(r);
 }
 
 
@@ -380,26 +263,18 @@ ngx_smtp_http_timer_handler(ngx_event_t *ev)
 }
 
 
-static void
-ngx_smtp_http_failed(ngx_smtp_http_request_t *r, char *reason)
-{
-    ngx_log_error(ngx_smtp_http_level(r), r->log, 0,
-                  "HTTP service %V: %s", &r->server, reason);
-
-    if (r->in.last != r->in.start) {
-        ngx_smtp_http_finish(r, NGX_ERROR);
-        return;
-    }
-
-    ngx_smtp_http_drop(r, 1);
-    ngx_smtp_http_next(r);
-}
-
-
-static void
+void
 ngx_smtp_http_finish(ngx_smtp_http_request_t *r, ngx_int_t rc)
 {
+    if (rc == NGX_OK && ngx_smtp_http_keep(r) == NGX_OK) {
+        r->connection = NULL;
+    }
+
     ngx_smtp_http_release(r, rc != NGX_OK);
+
+    if (rc != NGX_OK) {
+        ngx_smtp_http_outage(r, 1);
+    }
 
     ngx_smtp_op_finish(r->op, rc);
 }
@@ -444,10 +319,67 @@ ngx_smtp_http_drop(ngx_smtp_http_request_t *r, ngx_uint_t failed)
 }
 
 
-static ngx_uint_t
+static ngx_int_t
+ngx_smtp_http_keep(ngx_smtp_http_request_t *r)
+{
+    ngx_uint_t         serial;
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    if (r->broken
+        || r->sent < r->head.len
+        || !ngx_smtp_http_parse_keepalive(r))
+    {
+        return NGX_DECLINED;
+    }
+
+    c->requests++;
+
+    return ngx_smtp_peer_keep(r->url->upstream, c, r->peer.sockaddr,
+                              r->peer.socklen, r->peer.tag, c->requests,
+                              ngx_smtp_peer_close, &serial);
+}
+
+
+void
+ngx_smtp_http_judge(ngx_smtp_http_request_t *r, ngx_uint_t failed)
+{
+    ngx_smtp_http_outage(r, failed);
+}
+
+
+/* an outage is one event in the log, however many clients meet it */
+
+static void
+ngx_smtp_http_outage(ngx_smtp_http_request_t *r, ngx_uint_t out)
+{
+    ngx_smtp_http_url_t  *url;
+
+    url = r->url;
+
+    if (url->outage == out) {
+        return;
+    }
+
+    url->outage = out;
+
+    if (out) {
+        ngx_log_error(NGX_LOG_WARN, r->log, 0,
+                      "HTTP service \"%V\" is out of order; "
+                      "further failures are logged as info", &url->text);
+
+    } else {
+        ngx_log_error(NGX_LOG_NOTICE, r->log, 0,
+                      "HTTP service \"%V\" is in order again", &url->text);
+    }
+}
+
+
+ngx_uint_t
 ngx_smtp_http_level(ngx_smtp_http_request_t *r)
 {
-    return (r->outage && *r->outage) ? NGX_LOG_INFO : NGX_LOG_ERR;
+    return r->url->outage ? NGX_LOG_INFO : NGX_LOG_ERR;
 }
 
 
@@ -456,12 +388,12 @@ ngx_smtp_http_level(ngx_smtp_http_request_t *r)
  * the log, except for alerts; ours are written as info.
  */
 
-static void
+void
 ngx_smtp_http_hush(ngx_smtp_http_request_t *r, ngx_log_t *log)
 {
     log->log_level = r->log->log_level;
 
-    if (r->outage && *r->outage && !(log->log_level & NGX_LOG_DEBUG_ALL)) {
+    if (r->url->outage && !(log->log_level & NGX_LOG_DEBUG_ALL)) {
         log->log_level = ngx_min(log->log_level, NGX_LOG_ALERT);
     }
 }
@@ -470,10 +402,19 @@ ngx_smtp_http_hush(ngx_smtp_http_request_t *r, ngx_log_t *log)
 void
 ngx_smtp_http_wipe(ngx_smtp_http_request_t *r)
 {
-    ngx_explicit_memzero(r->request.data, r->request.len);
+    ngx_explicit_memzero(r->head.data, r->head.len);
 
     if (r->in.start) {
         ngx_explicit_memzero(r->in.start, r->in.last - r->in.start);
+    }
+
+    if (r->raw.start) {
+        ngx_explicit_memzero(r->raw.start, r->raw.end - r->raw.start);
+    }
+
+    if (r->answer.len) {
+        ngx_explicit_memzero(r->answer.data, r->answer.len);
+        r->answer.len = 0;
     }
 
     r->headers.nelts = 0;

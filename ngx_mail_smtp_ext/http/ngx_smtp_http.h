@@ -5,9 +5,9 @@
 
 
 /*
- * One HTTP request of ours to a service, and its answer.  The connection, the
- * parsing and every limit are here; what is asked and what an answer means is
- * the caller's.
+ * One HTTP/1.1 request of ours to a service, and its answer.  Connections,
+ * framing, time and every limit are here; what is asked and what an answer
+ * means is the caller's.
  */
 
 
@@ -22,16 +22,19 @@
 #include <ngx_smtp_peer.h>
 
 
-/* bounds of an answer: no service of ours has reason to send more */
-#define NGX_SMTP_HTTP_HEADER_SIZE   16384
-#define NGX_SMTP_HTTP_HEADERS_MAX   128
+typedef struct ngx_smtp_http_conf_s     ngx_smtp_http_conf_t;
+typedef struct ngx_smtp_http_request_s  ngx_smtp_http_request_t;
 
 
 /* http://host[:port][/uri], http://unix:/path[:/uri], http://upstream/uri */
 typedef struct {
     ngx_smtp_upstream_t   *upstream;
+    ngx_str_t              text;         /* as configured, for the logs */
     ngx_str_t              host;         /* for the Host field */
     ngx_str_t              uri;          /* "/" at least */
+
+    ngx_uint_t             outage;       /* at run time: it did not answer the
+                                            last time */
 } ngx_smtp_http_url_t;
 
 
@@ -41,30 +44,41 @@ typedef struct {
 } ngx_smtp_http_header_t;
 
 
-typedef struct {
+struct ngx_smtp_http_request_s {
     /* the caller's, set before the start; the rest zeroed */
+    ngx_smtp_http_conf_t  *conf;         /* of the server{} */
     ngx_smtp_http_url_t   *url;
     ngx_pool_t            *pool;         /* lives until op ends */
     ngx_log_t             *log;
     ngx_resolver_t        *resolver;
     ngx_msec_t             resolver_timeout;
-    ngx_msec_t             connect_timeout;
-    ngx_msec_t             timeout;      /* of the whole, from the start on */
-    ngx_str_t              request;      /* request line to the empty line */
-    ngx_uint_t            *outage;       /* may be NULL; while it is not 0 the
-                                            service is known to fail, and
-                                            failures are logged as info */
+    ngx_msec_t             connect_timeout;  /* NGX_CONF_UNSET_MSEC: conf's */
+    ngx_msec_t             timeout;      /* of the whole; as above */
+    ngx_str_t              method;
+    ngx_str_t              fields;       /* "Name: value" CRLF, as many as
+                                            there are; not Host and none
+                                            about the body or the connection */
+    ngx_str_t              body;
+    size_t                 max_body;     /* of an answer; 0: it is read and
+                                            thrown away */
+    unsigned               ask:1;        /* a question, which may be put a
+                                            second time */
 
     /* the answer */
     ngx_uint_t             status;       /* 200..599 */
     ngx_array_t            headers;      /* of ngx_smtp_http_header_t */
+    ngx_str_t              answer;       /* its body, when max_body is set */
     ngx_str_t              server;       /* who was asked, for the logs */
 
     /* private */
     ngx_smtp_peer_t        peer;
     ngx_connection_t      *connection;
-    ngx_buf_t              in;
+    ngx_uint_t             requests;     /* carried by connection */
+    ngx_str_t              head;         /* and body: what is sent */
     size_t                 sent;
+    ngx_buf_t              in;           /* header of the answer */
+    ngx_buf_t              raw;          /* its body, as it comes */
+    size_t                 answer_size;  /* memory of answer */
     void                  *parser;
     ngx_event_t            timer;
     ngx_smtp_op_t         *op;
@@ -72,9 +86,14 @@ typedef struct {
     ngx_queue_t            ops;
     ngx_log_t              peer_log;
     char                  *action;       /* of log, before the start */
+
     unsigned               connected:1;
     unsigned               chosen:1;     /* peer has a server of ours */
-} ngx_smtp_http_request_t;
+    unsigned               kept:1;       /* connection has answered others */
+    unsigned               fresh:1;      /* no kept one any more */
+    unsigned               broken:1;     /* nothing can be sent any more */
+    unsigned               heard:1;      /* something of an answer was read */
+};
 
 
 /* parses url; NGX_OK, or NGX_ERROR after logging what is wrong */
@@ -82,19 +101,34 @@ ngx_int_t ngx_smtp_http_url_parse(ngx_conf_t *cf, ngx_str_t *value,
     ngx_smtp_http_url_t *url);
 
 /*
- * Sends the request and reads the answer's header section; op, started by the
- * caller, finishes with NGX_OK when there is one, whatever its status, or
- * NGX_ERROR when no server gave one in time (logged at error level, with the
- * server's name).  Another server is tried as long as nothing of an answer
- * was read.  The connection is closed before op finishes.
+ * Sends the request and reads the answer; op, started by the caller, finishes
+ * with NGX_OK when there is a whole one, whatever its status, or NGX_ERROR
+ * when no server gave one in time (logged at error level, with the server's
+ * name).
+ *
+ * Another server is tried as long as nothing of an answer was read and either
+ * the request may be repeated or its last octet has not been sent.  By then
+ * the connection is closed, or kept for the next request.
  */
 void ngx_smtp_http_start(ngx_smtp_http_request_t *r, ngx_smtp_op_t *op);
+
+/*
+ * What the caller makes of an answer, to be called once after each NGX_OK:
+ * an answer that is none is a failure of the service, as no answer is.
+ */
+void ngx_smtp_http_judge(ngx_smtp_http_request_t *r, ngx_uint_t failed);
+
+/* the level for what is wrong with an answer: info in a known outage */
+ngx_uint_t ngx_smtp_http_level(ngx_smtp_http_request_t *r);
 
 /*
  * Erases the request and what was read of an answer, for they may hold
  * secrets; the header fields are gone with it.  When op has ended.
  */
 void ngx_smtp_http_wipe(ngx_smtp_http_request_t *r);
+
+/* may it be the value of a field?  RFC 9110, 5.5 */
+ngx_uint_t ngx_smtp_http_value_valid(ngx_str_t *value);
 
 
 #endif /* _NGX_SMTP_HTTP_H_INCLUDED_ */

@@ -5,7 +5,7 @@
 
 
 /*
- * Between the connection and the parser, which alone knows nginx's http.
+ * What the files of http/ share.  Only the parser knows nginx's http.
  */
 
 
@@ -16,15 +16,73 @@
 #include <ngx_smtp_http.h>
 
 
-/* makes the parser and the room for the answer; NGX_OK or NGX_ERROR */
-ngx_int_t ngx_smtp_http_parse_init(ngx_smtp_http_request_t *r);
+/* fields of an answer: no service of ours has reason to send more */
+#define NGX_SMTP_HTTP_HEADERS_MAX   128
+
+/* a piece of an answer's body */
+#define NGX_SMTP_HTTP_RAW_SIZE      4096
+
+/* a body that nobody wants is read up to here, for the connection's sake */
+#define NGX_SMTP_HTTP_DISCARD_MAX   65536
+
+
+struct ngx_smtp_http_conf_s {
+    ngx_msec_t            connect_timeout;
+    ngx_msec_t            send_timeout;      /* between two writes */
+    ngx_msec_t            read_timeout;      /* between two reads */
+    ngx_msec_t            timeout;           /* of the whole */
+    size_t                buffer_size;       /* header of an answer */
+};
+
+
+/* ngx_smtp_http.c */
 
 /*
- * Goes on with what is in r->in.  NGX_OK: the header section is complete,
- * status and headers are set and point into r->in.  NGX_AGAIN: more is
- * needed.  NGX_ERROR: not an answer that we take; *reason says why.
+ * A server has failed this request, which has not been logged: on to the next
+ * one, or the end.  r may be gone afterwards.
+ */
+void ngx_smtp_http_failed(ngx_smtp_http_request_t *r, char *reason);
+
+/* the end of r */
+void ngx_smtp_http_finish(ngx_smtp_http_request_t *r, ngx_int_t rc);
+
+/* in a known outage log says less; to be called before it is used */
+void ngx_smtp_http_hush(ngx_smtp_http_request_t *r, ngx_log_t *log);
+
+
+/* ngx_smtp_http_io.c: from a connection to an answer */
+
+/* makes what is sent; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_http_request_init(ngx_smtp_http_request_t *r);
+
+/*
+ * Begins with r->connection, which is connected or, when rc is NGX_AGAIN, is
+ * about to be.
+ */
+void ngx_smtp_http_send(ngx_smtp_http_request_t *r, ngx_int_t rc);
+
+
+/* ngx_smtp_http_parse.c */
+
+/* makes the parser ready for an answer; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_http_parse_init(ngx_smtp_http_request_t *r);
+
+/* where to read more of the answer; NULL: no more may come, see *reason */
+ngx_buf_t *ngx_smtp_http_parse_room(ngx_smtp_http_request_t *r,
+    char **reason);
+
+/*
+ * Goes on with what was read.  NGX_OK: the answer is complete; status, headers
+ * and answer are set, headers point into r->in.  NGX_AGAIN: more is needed.
+ * NGX_ERROR: not an answer that we take; *reason says why.
  */
 ngx_int_t ngx_smtp_http_parse(ngx_smtp_http_request_t *r, char **reason);
+
+/* the service has closed: NGX_OK when that is the end of the answer */
+ngx_int_t ngx_smtp_http_parse_eof(ngx_smtp_http_request_t *r);
+
+/* the answer is complete, and may another one come on its connection? */
+ngx_uint_t ngx_smtp_http_parse_keepalive(ngx_smtp_http_request_t *r);
 
 
 #endif /* _NGX_SMTP_HTTP_PRIVATE_H_INCLUDED_ */

@@ -39,6 +39,8 @@ ngx_smtp_http_url_parse(ngx_conf_t *cf, ngx_str_t *value,
         return NGX_ERROR;
     }
 
+    url->text = *value;
+
     last = authority.data + authority.len;
     p = ngx_smtp_http_url_authority(&authority);
 
@@ -180,15 +182,14 @@ ngx_smtp_http_url_uri(ngx_conf_t *cf, ngx_str_t *uri)
 }
 
 
-/* as nginx's auth_http has it: without the port, "localhost" for a socket */
+/*
+ * RFC 9110, 7.2: what the URL has, but for the port that goes without saying;
+ * "localhost" for a socket, as nginx has it.
+ */
 
 static void
 ngx_smtp_http_url_host(ngx_str_t *authority, ngx_str_t *host)
 {
-    u_char  *p, *last;
-
-    last = authority->data + authority->len;
-
     *host = *authority;
 
     if (authority->len >= 5
@@ -198,19 +199,9 @@ ngx_smtp_http_url_host(ngx_str_t *authority, ngx_str_t *host)
         return;
     }
 
-    p = authority->data;
-
-    if (*p == '[') {
-        p = ngx_strlchr(p, last, ']');
-
-        if (p == NULL) {
-            return;
-        }
-    }
-
-    p = ngx_strlchr(p, last, ':');
-
-    if (p) {
-        host->len = p - host->data;
+    if (host->len > 3
+        && ngx_strncmp(host->data + host->len - 3, ":80", 3) == 0)
+    {
+        host->len -= 3;
     }
 }

@@ -58,6 +58,7 @@ typedef struct {
     ngx_log_t               *log;
     ngx_resolver_t          *resolver;           /* may be NULL */
     ngx_msec_t               resolver_timeout;
+    void                    *tag;                /* see _keep() */
 
     /* what was chosen; valid until the next call of _get() */
     struct sockaddr         *sockaddr;
@@ -128,18 +129,20 @@ void ngx_smtp_peer_close(ngx_connection_t *c);
 
 /*
  * NGX_OK: c is the cache's.  NGX_DECLINED: not kept (keepalive 0, too many
- * requests, worker stopping); c is still the caller's.  requests: how many it
- * has carried.  serial tells this stay from any other, for _take().
+ * requests, worker stopping); c is still the caller's.  tag stands for all that
+ * makes connections to the same address differ (protocol, TLS): only who asks
+ * with the same one gets c.  requests: how many it has carried.  serial tells
+ * this stay from any other, for _take().
  */
 ngx_int_t ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream,
     ngx_connection_t *c, struct sockaddr *sockaddr, socklen_t socklen,
-    ngx_uint_t requests, void (*close)(ngx_connection_t *c),
+    void *tag, ngx_uint_t requests, void (*close)(ngx_connection_t *c),
     ngx_uint_t *serial);
 
 /*
- * A kept connection to what was chosen, the one put back last; NULL when
- * there is none.  Its own log is *log again, as after _connect(); the caller
- * sets handlers and data.
+ * A kept connection to what was chosen, of peer's tag, the one put back last;
+ * NULL when there is none.  Its own log is *log again, as after _connect();
+ * the caller sets handlers and data.
  */
 ngx_connection_t *ngx_smtp_peer_kept(ngx_smtp_peer_t *peer);
 

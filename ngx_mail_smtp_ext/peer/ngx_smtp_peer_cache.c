@@ -25,6 +25,7 @@ typedef struct {
     ngx_smtp_upstream_t   *upstream;
     ngx_connection_t      *connection;
     void                  *data;
+    void                  *tag;
     void                 (*close)(ngx_connection_t *c);
     ngx_uint_t             serial;
     socklen_t              socklen;
@@ -91,8 +92,9 @@ ngx_smtp_peer_cache_close(ngx_smtp_upstream_t *upstream)
 
 ngx_int_t
 ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream, ngx_connection_t *c,
-    struct sockaddr *sockaddr, socklen_t socklen, ngx_uint_t requests,
-    void (*close)(ngx_connection_t *c), ngx_uint_t *serial)
+    struct sockaddr *sockaddr, socklen_t socklen, void *tag,
+    ngx_uint_t requests, void (*close)(ngx_connection_t *c),
+    ngx_uint_t *serial)
 {
     ngx_queue_t      *q;
     ngx_smtp_kept_t  *item;
@@ -127,6 +129,7 @@ ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream, ngx_connection_t *c,
 
     item->connection = c;
     item->data = c->data;
+    item->tag = tag;
     item->close = close;
     item->serial = ngx_smtp_peer_cache_serial;
     item->socklen = socklen;
@@ -175,9 +178,10 @@ ngx_smtp_peer_kept(ngx_smtp_peer_t *peer)
     {
         item = ngx_queue_data(q, ngx_smtp_kept_t, queue);
 
-        if (ngx_cmp_sockaddr(&item->sockaddr.sockaddr, item->socklen,
+        if (item->tag != peer->tag
+            || ngx_cmp_sockaddr(&item->sockaddr.sockaddr, item->socklen,
                              peer->sockaddr, peer->socklen, 1)
-            != NGX_OK)
+               != NGX_OK)
         {
             continue;
         }

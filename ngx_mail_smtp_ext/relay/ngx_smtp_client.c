@@ -730,7 +730,7 @@ ngx_smtp_client_free(ngx_smtp_client_t *client, ngx_uint_t keep,
         || client->in.pos != client->in.last
         || client->out.pos != client->out.last
         || ngx_smtp_peer_keep(client->upstream, c, client->sockaddr,
-                              client->socklen, client->messages,
+                              client->socklen, NULL, client->messages,
                               ngx_smtp_client_close, &stay)
            != NGX_OK)
     {

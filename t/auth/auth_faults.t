@@ -61,7 +61,7 @@ my $unavailable = '454 4.7.0 Temporary authentication failure';
 
 my $secret = $t->secret('s3cret-passw0rd');
 my $status = "Auth-Status: OK\r\n";
-my $good = { headers => [ 'Auth-Status' => 'OK' ] };
+my $good = { headers => [ 'Auth-Status' => 'OK' ], close => 1 };
 my $http = $t->http('http', default => $good);
 
 sub connected {
@@ -162,13 +162,14 @@ for my $try (
     is login(connected('smtp')), $unavailable, $try->[1];
 }
 
-$http->set(fault => { at => 'RESPONSE', do => 'drip' });
+$http->set(fault => { at => 'RESPONSE', do => 'drip' },
+           default => { %$good, close => 0 });
 is login(connected('patient')), $ok, 'octet by octet';
 
 $http->stop();
 is login(connected('smtp')), $unavailable, 'not there';
 $http->start();
-$http->set(fault => undef);
+$http->set(fault => undef, default => $good);
 is login(connected('smtp')), $ok, 'there again';
 
 # the other server of a group is asked, and only while nothing was answered

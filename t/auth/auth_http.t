@@ -90,6 +90,8 @@ EOF
 my $ok = '235 2.7.0 Authentication succeeded';
 my $unavailable = '454 4.7.0 Temporary authentication failure';
 
+my $host = '127.0.0.1:' . $t->port('http');
+
 my $good = { headers => [ 'Auth-Status' => 'OK' ] };
 my $http = $t->http('http', default => $good);
 my $unix = $t->http('unix:auth.sock', default => $good);
@@ -132,8 +134,8 @@ is $c->auth_plain("user %\xc3\xa4\@example.com", "a b%c\td\r\ne\x7f\xff"), $ok,
    'login';
 
 is request(), <<"EOF", 'the whole request';
-GET /auth?a=b HTTP/1.0
-Host: 127.0.0.1
+GET /auth?a=b HTTP/1.1
+Host: $host
 Auth-Method: plain
 Auth-User: user%20%25\xc3\xa4\@example.com
 Auth-Pass: a%20b%25c%09d%0D%0Ae\x7f\xff
@@ -163,8 +165,8 @@ $c = connected('tls', ssl => { SSL_cipher_list => $cipher });
 is $c->auth_plain('user', 'pass'), $ok, 'TLS';
 
 is request(), <<"EOF", 'request under TLS';
-GET /auth?a=b HTTP/1.0
-Host: 127.0.0.1
+GET /auth?a=b HTTP/1.1
+Host: $host
 Auth-Method: plain
 Auth-User: user
 Auth-Pass: pass
@@ -197,8 +199,8 @@ $lines =~ s/^(Auth-SSL-Serial:) [0-9A-F]+$/$1 (hex)/m;
 $lines =~ s/^(Auth-SSL-Fingerprint:) [0-9a-f]{40}$/$1 (40 hex)/m;
 
 is $lines, <<"EOF", 'request with a certificate';
-GET /auth?a=b HTTP/1.0
-Host: 127.0.0.1
+GET /auth?a=b HTTP/1.1
+Host: $host
 Auth-Method: plain
 Auth-User: user
 Auth-Pass: pass
@@ -226,8 +228,8 @@ $c = connected('proxy',
 is $c->auth_plain('user', 'pass'), $ok, 'PROXY protocol';
 
 is request(), <<"EOF", 'request with PROXY protocol';
-GET / HTTP/1.0
-Host: 127.0.0.1
+GET / HTTP/1.1
+Host: $host
 Auth-Method: plain
 Auth-User: user
 Auth-Pass: pass
@@ -245,11 +247,11 @@ EOF
 # other places
 
 is connected('unix')->auth_plain('user', 'pass'), $ok, 'unix socket';
-like request($unix), qr!^GET /auth HTTP/1.0\nHost: localhost\n!,
+like request($unix), qr!^GET /auth HTTP/1.1\nHost: localhost\n!,
      'request to it';
 
 is connected('group')->auth_plain('user', 'pass'), $ok, 'a group' for 1 .. 3;
-like request(), qr!^GET /\?x HTTP/1.0\nHost: api\n!, 'request to it';
+like request(), qr!^GET /\?x HTTP/1.1\nHost: api\n!, 'request to it';
 
 # answers: good ones
 
