@@ -56,6 +56,7 @@ struct ngx_smtp_dest_s {
     void                        *conf;       /* the type's */
     ngx_smtp_caps_t             *caps;       /* what is known of its abilities
                                                 in this worker; may be NULL */
+    unsigned                     refuses:1;  /* whoever is sent there */
 };
 
 

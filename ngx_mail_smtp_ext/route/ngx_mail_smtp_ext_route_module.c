@@ -196,7 +196,10 @@ ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf, void *parent,
 }
 
 
-/* all that a server{} may route to; the same may be named several times */
+/*
+ * All where a server{} may send a message; the same may be named several
+ * times.
+ */
 
 static ngx_int_t
 ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
@@ -220,6 +223,11 @@ ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
     route = n ? conf->routes->elts : NULL;
 
     for (i = 0; i < n; i++) {
+
+        if (route[i]->dest->refuses) {
+            continue;
+        }
+
         dest = ngx_array_push(service->dests);
         if (dest == NULL) {
             return NGX_ERROR;
@@ -228,7 +236,7 @@ ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
         *dest = route[i]->dest;
     }
 
-    if (conf->pass) {
+    if (conf->pass && !conf->pass->refuses) {
         dest = ngx_array_push(service->dests);
         if (dest == NULL) {
             return NGX_ERROR;

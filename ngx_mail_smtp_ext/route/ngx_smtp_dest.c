@@ -48,7 +48,9 @@ ngx_smtp_dest_parse(ngx_conf_t *cf, ngx_smtp_dests_t *dests, ngx_str_t *value)
 
     type = ngx_smtp_dest_type(value, &rest);
 
-    if (type == NULL || rest.len == 0) {
+    /* what the first is without, it can't be anything */
+
+    if (type == NULL || (type == ngx_smtp_dest_table[0] && rest.len == 0)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid destination \"%V\"", value);
         return NULL;

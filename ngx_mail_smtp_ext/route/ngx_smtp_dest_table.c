@@ -17,6 +17,8 @@
 
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir;
+extern const ngx_smtp_dest_type_t  ngx_smtp_dest_discard;
+extern const ngx_smtp_dest_type_t  ngx_smtp_dest_reject;
 
 ngx_smtp_dest_t *ngx_smtp_relay_dest_make(ngx_pool_t *pool, ngx_str_t *host,
     in_port_t port);
@@ -25,6 +27,8 @@ ngx_smtp_dest_t *ngx_smtp_relay_dest_make(ngx_pool_t *pool, ngx_str_t *host,
 const ngx_smtp_dest_type_t *const  ngx_smtp_dest_table[] = {
     &ngx_smtp_dest_smtp,
     &ngx_smtp_dest_maildir,
+    &ngx_smtp_dest_discard,
+    &ngx_smtp_dest_reject,
     NULL
 };
 

@@ -104,7 +104,7 @@ ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         return rc;
     }
 
-    if (tx->dest && tx->dest != rcpt->dest) {
+    if (tx->dest && tx->dest != rcpt->dest && !rcpt->dest->refuses) {
         ngx_smtp_verdict_set(&rcpt->verdict,
                              NGX_SMTP_REPLY_OTHER_DESTINATION);
         return NGX_DONE;

@@ -1,0 +1,88 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_core.h>
+#include <ngx_smtp_esmtp.h>
+
+
+/*
+ * The destination "discard:": a message is taken and goes nowhere.  The log
+ * has it, with that for its destination.
+ */
+
+
+static char *ngx_smtp_discard_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
+    ngx_str_t *rest);
+static void ngx_smtp_discard_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+
+
+const ngx_smtp_dest_type_t  ngx_smtp_dest_discard = {
+    ngx_string("discard:"),
+    ngx_smtp_discard_parse,
+    NULL,                                  /* verify */
+    NULL,                                  /* park */
+    ngx_smtp_discard_deliver,
+    NULL                                   /* query */
+};
+
+
+/*
+ * What is a matter of the transport alone is met, since there is none.  Nobody
+ * is told of anything later (DSN, MTRK), nothing is held back, and there is no
+ * mailbox that could have changed hands.
+ */
+
+static ngx_smtp_caps_t  ngx_smtp_discard_caps = {
+    ~(ngx_uint_t) (NGX_SMTP_EXT_DSN|NGX_SMTP_EXT_RELEASE|NGX_SMTP_EXT_RRVS
+                   |NGX_SMTP_EXT_MTRK|NGX_SMTP_EXT_EXPN|NGX_SMTP_EXT_ETRN),
+    0,                           /* size */
+    0, 0, 0,                     /* LIMITS */
+    0,                           /* by_min */
+    0, 0,                        /* FUTURERELEASE */
+    1,                           /* known */
+    1,                           /* fixed */
+    1                            /* secure */
+};
+
+
+static char *
+ngx_smtp_discard_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
+{
+    if (rest->len) {
+        return "takes nothing behind \"discard:\"";
+    }
+
+    dest->caps = &ngx_smtp_discard_caps;
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_smtp_discard_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
+{
+    ngx_str_t  id;
+
+    id.data = tx->id;
+    id.len = NGX_SMTP_ID_LEN;
+
+    tx->upstream_addr = tx->dest->url;
+
+    ngx_log_error(NGX_LOG_INFO, tx->session->connection->log, 0,
+                  "message discarded, id: %V", &id);
+
+    if (ngx_smtp_verdict_set_arg(&tx->verdict, tx->pool,
+                                 NGX_SMTP_REPLY_ACCEPTED, &id)
+        != NGX_OK)
+    {
+        ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_OK);
+    }
+
+    ngx_smtp_op_finish(op, NGX_OK);
+}
