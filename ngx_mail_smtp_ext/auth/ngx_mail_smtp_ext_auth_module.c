@@ -125,11 +125,7 @@ ngx_module_t  ngx_mail_smtp_ext_auth_module = {
 ngx_uint_t
 ngx_mail_smtp_ext_auth_verify(ngx_smtp_session_t *s)
 {
-    ngx_mail_ssl_conf_t  *sslcf;
-
-    sslcf = ngx_smtp_session_srv_conf(s, ngx_mail_ssl_module);
-
-    return sslcf->verify;
+    return s->service->verify_client;
 }
 
 

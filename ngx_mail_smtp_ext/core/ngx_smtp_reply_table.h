@@ -174,6 +174,9 @@
                                                                              \
     /* endings */                                                            \
                                                                              \
+    X(BAD_CERTIFICATE,  421, 4, 7, 1, CLOSE, "SSL certificate error")        \
+    X(NO_CERTIFICATE,   421, 4, 7, 1, CLOSE,                                 \
+      "No required SSL certificate")                                         \
     X(TIMEOUT,          421, 4, 4, 2, CLOSE, "Timeout, closing connection")  \
     X(SHUTDOWN,         421, 4, 3, 2, CLOSE,                                 \
       "Service shutting down, closing connection")                           \

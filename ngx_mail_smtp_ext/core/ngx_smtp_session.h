@@ -18,6 +18,13 @@
 #define NGX_SMTP_STARTTLS_ONLY  2
 
 
+/* nginx's ssl_verify_client */
+#define NGX_SMTP_VERIFY_OFF             0
+#define NGX_SMTP_VERIFY_ON              1
+#define NGX_SMTP_VERIFY_OPTIONAL        2
+#define NGX_SMTP_VERIFY_OPTIONAL_NO_CA  3
+
+
 #define NGX_SMTP_STRICT_ACCEPT  0
 #define NGX_SMTP_STRICT_REJECT  1
 
@@ -70,6 +77,7 @@ struct ngx_smtp_service_s {
     ngx_array_t         *xforward_from;
 
     ngx_uint_t           starttls;           /* NGX_SMTP_STARTTLS_* */
+    ngx_uint_t           verify_client;      /* NGX_SMTP_VERIFY_* */
     ngx_uint_t           bare_newline;       /* NGX_SMTP_BARE_* */
     ngx_smtp_strict_t    strict;
     ngx_uint_t           queries[3];         /* NGX_SMTP_QUERY_*, of VRFY,
@@ -129,6 +137,7 @@ struct ngx_smtp_session_s {
     ngx_uint_t                transactions;
     off_t                     chunk_left;    /* octets of BDAT's chunk */
     ngx_uint_t                chunk_refused; /* reply to it, 0: in order */
+    ngx_uint_t                tls_refused;   /* reply to all commands, or 0 */
     size_t                    drop;          /* what a lingering close reads */
 
     ngx_uint_t                phase_row;     /* of the phase under way */

@@ -167,6 +167,22 @@ const ngx_smtp_var_t  ngx_smtp_var_table[] = {
       (uintptr_t) ngx_ssl_get_client_verify },
     { ngx_string("ssl_client_s_dn"), ngx_smtp_var_ssl,
       (uintptr_t) ngx_ssl_get_subject_dn },
+    { ngx_string("ssl_client_i_dn"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_issuer_dn },
+    { ngx_string("ssl_client_serial"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_serial_number },
+    { ngx_string("ssl_client_fingerprint"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_fingerprint },
+    { ngx_string("ssl_client_v_start"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_client_v_start },
+    { ngx_string("ssl_client_v_end"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_client_v_end },
+    { ngx_string("ssl_client_v_remain"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_client_v_remain },
+    { ngx_string("ssl_curve"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_curve },
+    { ngx_string("ssl_alpn_protocol"), ngx_smtp_var_ssl,
+      (uintptr_t) ngx_ssl_get_alpn_protocol },
 
     { ngx_null_string, NULL, 0 }
 };

@@ -25,6 +25,9 @@ extern ngx_module_t  ngx_mail_smtp_ext_module;
 
 static void ngx_smtp_accept_greet(ngx_smtp_session_t *s, ngx_int_t rc);
 static void ngx_smtp_accept_done(ngx_smtp_session_t *s, ngx_int_t rc);
+#if (NGX_MAIL_SSL)
+static void ngx_smtp_accept_tls(ngx_smtp_session_t *s);
+#endif
 
 
 void
@@ -56,10 +59,9 @@ ngx_smtp_accept_init_session(ngx_mail_session_t *ms, ngx_connection_t *c)
 #if (NGX_MAIL_SSL)
 
     if (c->ssl) {
-        s->tls = 1;
         s->tls_implicit = 1;
 
-        ngx_smtp_tls_started(s);
+        ngx_smtp_accept_tls(s);
     }
 
 #endif
@@ -71,6 +73,14 @@ ngx_smtp_accept_init_session(ngx_mail_session_t *ms, ngx_connection_t *c)
 
     if (c->read->timer_set) {
         ngx_del_timer(c->read);
+    }
+
+    if (s->tls_refused) {
+        s->greeted = 1;
+
+        ngx_smtp_reply(s, s->tls_refused);
+        ngx_smtp_read_run(s);
+        return;
     }
 
     if (ngx_smtp_delay_banner(s) == NGX_OK) {
@@ -196,12 +206,35 @@ ngx_smtp_accept_init_protocol(ngx_event_t *rev)
 
     ngx_smtp_session_reset(s);
 
-    s->tls = 1;
     s->input = ngx_smtp_command_input;
+
+    ngx_smtp_accept_tls(s);
+
+    ngx_smtp_read_run(s);
+}
+
+
+static void
+ngx_smtp_accept_tls(ngx_smtp_session_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    s->tls = 1;
 
     ngx_smtp_tls_started(s);
 
-    ngx_smtp_read_run(s);
+    s->tls_refused = ngx_smtp_tls_verify(s);
+
+    /*
+     * What came with the last octets of the handshake has been read, and lies
+     * in OpenSSL: there will be no event for it.
+     */
+
+    if (SSL_has_pending(c->ssl->connection)) {
+        c->read->ready = 1;
+    }
 }
 
 #else

@@ -25,6 +25,9 @@
 static void ngx_smtp_close_write_handler(ngx_event_t *wev);
 static void ngx_smtp_close_read_handler(ngx_event_t *rev);
 static void ngx_smtp_close_linger(ngx_smtp_session_t *s);
+#if (NGX_MAIL_SSL)
+static ngx_int_t ngx_smtp_close_tls(ngx_smtp_session_t *s);
+#endif
 
 
 void
@@ -89,12 +92,24 @@ ngx_smtp_close_linger(ngx_smtp_session_t *s)
 
     c = s->connection;
 
-    if (s->tls || !c->read->ready
-        || c->read->pending_eof || c->timedout || ngx_exiting)
+    if (!c->read->ready || c->read->pending_eof || c->timedout
+        || ngx_exiting)
     {
+        /* it takes what it is told: RFC 8446, 6.1, close_notify as well */
+        c->timedout = 0;
+
         ngx_smtp_session_close(s);
         return;
     }
+
+#if (NGX_MAIL_SSL)
+
+    if (c->ssl && ngx_smtp_close_tls(s) != NGX_OK) {
+        ngx_smtp_session_close(s);
+        return;
+    }
+
+#endif
 
     if (ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN) == -1) {
         ngx_connection_error(c, ngx_socket_errno,
@@ -112,6 +127,30 @@ ngx_smtp_close_linger(ngx_smtp_session_t *s)
 
     ngx_smtp_close_read_handler(c->read);
 }
+
+
+#if (NGX_MAIL_SSL)
+
+/*
+ * The end of TLS comes before that of the connection; what is dropped then is
+ * not decrypted.  The log of the session wants to know of TLS, so it is first.
+ */
+
+static ngx_int_t
+ngx_smtp_close_tls(ngx_smtp_session_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    ngx_smtp_session_cleanup(s);
+
+    c->ssl->no_wait_shutdown = 1;
+
+    return ngx_ssl_shutdown(c);
+}
+
+#endif
 
 
 static void

@@ -126,6 +126,11 @@ ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
 
     cmd = ngx_smtp_command_find(&verb);
 
+    if (s->tls_refused && (cmd == NULL || !(cmd->flags & NGX_SMTP_CMD_END))) {
+        ngx_smtp_reply(s, s->tls_refused);
+        return;
+    }
+
     if (cmd == NULL || !ngx_smtp_command_present(s, cmd)) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_UNKNOWN_COMMAND);
         return;

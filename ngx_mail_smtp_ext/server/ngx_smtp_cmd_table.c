@@ -78,7 +78,7 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
       ngx_smtp_command_noop },
 
     { ngx_string("QUIT"),
-      NGX_SMTP_CMD_PLAIN|NGX_SMTP_CMD_NO_ARGS,
+      NGX_SMTP_CMD_PLAIN|NGX_SMTP_CMD_NO_ARGS|NGX_SMTP_CMD_END,
       "QUIT",
       ngx_smtp_command_quit },
 

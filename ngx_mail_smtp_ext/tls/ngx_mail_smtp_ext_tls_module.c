@@ -56,6 +56,8 @@ static char *ngx_mail_smtp_ext_tls_check_name(ngx_conf_t *cf, void *post,
     void *data);
 
 
+extern ngx_module_t  ngx_mail_smtp_ext_module;
+
 extern ngx_mail_protocol_t  ngx_mail_smtp_ext_protocol;
 
 
@@ -147,6 +149,7 @@ ngx_mail_smtp_ext_tls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_str_t                  verify;
     ngx_smtp_tls_t            *tls;
+    ngx_smtp_service_t        *service;
     ngx_mail_ssl_conf_t       *sslcf;
     ngx_mail_core_srv_conf_t  *cscf;
 
@@ -179,8 +182,22 @@ ngx_mail_smtp_ext_tls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_smtp_tls_bind(cf, tls) == NGX_OK ? NGX_CONF_OK
-                                                : NGX_CONF_ERROR;
+    if (ngx_smtp_tls_bind(cf, tls) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* what a handshake asks for is set; to judge of it is ours, not core's */
+
+    service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
+
+    service->verify_client = sslcf->verify;
+    sslcf->verify = 0;
+
+    if (service->verify_client) {
+        ngx_smtp_tls_verify_init(sslcf->ssl.ctx);
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -6,7 +6,8 @@
 
 /*
  * TLS with clients, beyond what nginx's mail core does: certificates by the
- * name that a client asks for (SNI).
+ * name that a client asks for (SNI); and what a client is told whose own
+ * certificate is not good enough.
  */
 
 
@@ -62,8 +63,19 @@ ngx_int_t ngx_smtp_tls_add(ngx_conf_t *cf, ngx_smtp_tls_t *tls, SSL_CTX *ctx,
 ngx_int_t ngx_smtp_tls_bind(ngx_conf_t *cf, ngx_smtp_tls_t *tls);
 
 
-/* the handshake is done, by STARTTLS or from the start */
+/*
+ * The handshake is done, by STARTTLS or from the start: the session's name.
+ */
 void ngx_smtp_tls_started(ngx_smtp_session_t *s);
+
+/* of a server{} that asks clients for certificates, when it is configured */
+void ngx_smtp_tls_verify_init(SSL_CTX *ctx);
+
+/*
+ * Is the client's certificate what the server{} asks for?  0, or the reply
+ * (ngx_smtp_reply_e) that is all this client is told.
+ */
+ngx_uint_t ngx_smtp_tls_verify(ngx_smtp_session_t *s);
 
 
 #endif /* _NGX_SMTP_TLS_H_INCLUDED_ */

@@ -319,6 +319,8 @@ BY_EXPIRED | | the time of BY with mode R is over
 SERVER_CHANGED | | a recipient that was accepted at RCPT is refused now that the message is complete; nobody got it
 PARTLY_REFUSED | address | with `smtp_pass_mode buffered`, the next hop refused some of the recipients for good; nobody got it
 
+BAD_CERTIFICATE | | the client's certificate is not one that `ssl_verify_client` takes; in place of the greeting, or in reply to the first command after STARTTLS
+NO_CERTIFICATE | | with `ssl_verify_client on`: the client has sent no certificate; at the same places
 TIMEOUT | | nothing came for `smtp_command_timeout` or `smtp_data_timeout`
 SHUTDOWN | | the worker process stops, and the session is between messages
 BUSY | | nginx needs the connection for another client (`worker_connections`), and the session is between messages
