@@ -21,6 +21,8 @@
 static void *ngx_mail_smtp_ext_http_create_conf(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_http_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static char *ngx_mail_smtp_ext_http_breaker(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_mail_smtp_ext_http_buffer(ngx_conf_t *cf, void *post,
     void *data);
 
@@ -66,6 +68,13 @@ static ngx_command_t  ngx_mail_smtp_ext_http_commands[] = {
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_http_conf_t, buffer_size),
       &ngx_mail_smtp_ext_http_buffer_post },
+
+    { ngx_string("smtp_http_breaker"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_mail_smtp_ext_http_breaker,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
 
       ngx_null_command
 };
@@ -113,6 +122,9 @@ ngx_mail_smtp_ext_http_create_conf(ngx_conf_t *cf)
     conf->send_timeout = NGX_CONF_UNSET_MSEC;
     conf->read_timeout = NGX_CONF_UNSET_MSEC;
     conf->buffer_size = NGX_CONF_UNSET_SIZE;
+    conf->fails = NGX_CONF_UNSET_UINT;
+    conf->fail_time = NGX_CONF_UNSET_MSEC;
+    conf->retry = NGX_CONF_UNSET_MSEC;
 
     return conf;
 }
@@ -132,6 +144,10 @@ ngx_mail_smtp_ext_http_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size, 16384);
 
+    ngx_conf_merge_uint_value(conf->fails, prev->fails, 10);
+    ngx_conf_merge_msec_value(conf->fail_time, prev->fail_time, 10000);
+    ngx_conf_merge_msec_value(conf->retry, prev->retry, 1000);
+
     return NGX_CONF_OK;
 }
 
@@ -148,4 +164,73 @@ ngx_mail_smtp_ext_http_buffer(ngx_conf_t *cf, void *post, void *data)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* "off", or any of fails=, time=, retry= */
+
+static char *
+ngx_mail_smtp_ext_http_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_smtp_http_conf_t *hcf = conf;
+
+    ngx_int_t    n;
+    ngx_str_t   *value, s;
+    ngx_uint_t   i;
+
+    if (hcf->fails != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    hcf->fails = 10;
+    hcf->fail_time = 10000;
+    hcf->retry = 1000;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        hcf->fails = 0;
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        s.data = (u_char *) ngx_strchr(value[i].data, '=');
+
+        if (s.data == NULL) {
+            goto invalid;
+        }
+
+        s.data++;
+        s.len = value[i].data + value[i].len - s.data;
+
+        n = (ngx_strncmp(value[i].data, "fails=", 6) == 0)
+            ? ngx_atoi(s.data, s.len) : ngx_parse_time(&s, 0);
+
+        if (n < 1) {
+            goto invalid;
+        }
+
+        if (ngx_strncmp(value[i].data, "fails=", 6) == 0) {
+            hcf->fails = n;
+
+        } else if (ngx_strncmp(value[i].data, "time=", 5) == 0) {
+            hcf->fail_time = n;
+
+        } else if (ngx_strncmp(value[i].data, "retry=", 6) == 0) {
+            hcf->retry = n;
+
+        } else {
+            goto invalid;
+        }
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                       &value[i]);
+
+    return NGX_CONF_ERROR;
 }

@@ -30,7 +30,6 @@ static void ngx_smtp_http_release(ngx_smtp_http_request_t *r,
     ngx_uint_t failed);
 static void ngx_smtp_http_drop(ngx_smtp_http_request_t *r, ngx_uint_t failed);
 static ngx_int_t ngx_smtp_http_keep(ngx_smtp_http_request_t *r);
-static void ngx_smtp_http_outage(ngx_smtp_http_request_t *r, ngx_uint_t out);
 
 
 /* what tells connections of ours from others to the same address */
@@ -63,6 +62,17 @@ ngx_smtp_http_start(ngx_smtp_http_request_t *r, ngx_smtp_op_t *op)
     r->action = r->log->action;
     r->log->action = "choosing a server of HTTP service";
     r->peer_log = *r->log;
+
+    if (ngx_smtp_http_breaker_ask(r) != NGX_OK) {
+        ngx_log_error(NGX_LOG_INFO, r->log, 0,
+                      "HTTP service \"%V\" is not asked, it is out of order",
+                      &r->url->text);
+
+        ngx_smtp_http_finish(r, NGX_ERROR);
+        return;
+    }
+
+    r->asked = 1;
 
     r->timer.handler = ngx_smtp_http_timer_handler;
     r->timer.data = &ngx_smtp_http_timer_connection;
@@ -272,8 +282,8 @@ ngx_smtp_http_finish(ngx_smtp_http_request_t *r, ngx_int_t rc)
 
     ngx_smtp_http_release(r, rc != NGX_OK);
 
-    if (rc != NGX_OK) {
-        ngx_smtp_http_outage(r, 1);
+    if (rc != NGX_OK && r->asked) {
+        ngx_smtp_http_breaker_failed(r);
     }
 
     ngx_smtp_op_finish(r->op, rc);
@@ -345,33 +355,11 @@ ngx_smtp_http_keep(ngx_smtp_http_request_t *r)
 void
 ngx_smtp_http_judge(ngx_smtp_http_request_t *r, ngx_uint_t failed)
 {
-    ngx_smtp_http_outage(r, failed);
-}
-
-
-/* an outage is one event in the log, however many clients meet it */
-
-static void
-ngx_smtp_http_outage(ngx_smtp_http_request_t *r, ngx_uint_t out)
-{
-    ngx_smtp_http_url_t  *url;
-
-    url = r->url;
-
-    if (url->outage == out) {
-        return;
-    }
-
-    url->outage = out;
-
-    if (out) {
-        ngx_log_error(NGX_LOG_WARN, r->log, 0,
-                      "HTTP service \"%V\" is out of order; "
-                      "further failures are logged as info", &url->text);
+    if (failed) {
+        ngx_smtp_http_breaker_failed(r);
 
     } else {
-        ngx_log_error(NGX_LOG_NOTICE, r->log, 0,
-                      "HTTP service \"%V\" is in order again", &url->text);
+        ngx_smtp_http_breaker_good(r);
     }
 }
 

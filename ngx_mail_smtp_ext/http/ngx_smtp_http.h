@@ -33,8 +33,12 @@ typedef struct {
     ngx_str_t              host;         /* for the Host field */
     ngx_str_t              uri;          /* "/" at least */
 
-    ngx_uint_t             outage;       /* at run time: it did not answer the
-                                            last time */
+    /* at run time, ngx_smtp_http_breaker.c */
+    ngx_uint_t             fails;        /* in a row */
+    ngx_msec_t             since;        /* the first of them */
+    ngx_msec_t             probe;        /* when the next one may go */
+    unsigned               outage:1;     /* it did not answer the last time */
+    unsigned               open:1;       /* it is left alone */
 } ngx_smtp_http_url_t;
 
 
@@ -87,6 +91,7 @@ struct ngx_smtp_http_request_s {
     ngx_log_t              peer_log;
     char                  *action;       /* of log, before the start */
 
+    unsigned               asked:1;      /* not stopped by the breaker */
     unsigned               connected:1;
     unsigned               chosen:1;     /* peer has a server of ours */
     unsigned               kept:1;       /* connection has answered others */
@@ -104,7 +109,7 @@ ngx_int_t ngx_smtp_http_url_parse(ngx_conf_t *cf, ngx_str_t *value,
  * Sends the request and reads the answer; op, started by the caller, finishes
  * with NGX_OK when there is a whole one, whatever its status, or NGX_ERROR
  * when no server gave one in time (logged at error level, with the server's
- * name).
+ * name), or none was asked since the service has failed too often.
  *
  * Another server is tried as long as nothing of an answer was read and either
  * the request may be repeated or its last octet has not been sent.  By then

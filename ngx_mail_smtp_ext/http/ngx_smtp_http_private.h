@@ -32,6 +32,10 @@ struct ngx_smtp_http_conf_s {
     ngx_msec_t            read_timeout;      /* between two reads */
     ngx_msec_t            timeout;           /* of the whole */
     size_t                buffer_size;       /* header of an answer */
+
+    ngx_uint_t            fails;             /* smtp_http_breaker; 0: off */
+    ngx_msec_t            fail_time;
+    ngx_msec_t            retry;
 };
 
 
@@ -60,6 +64,16 @@ ngx_int_t ngx_smtp_http_request_init(ngx_smtp_http_request_t *r);
  * about to be.
  */
 void ngx_smtp_http_send(ngx_smtp_http_request_t *r, ngx_int_t rc);
+
+
+/* ngx_smtp_http_breaker.c */
+
+/* may the service be asked?  NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_smtp_http_breaker_ask(ngx_smtp_http_request_t *r);
+
+/* what came of it: one of these after NGX_OK, or none if it was cancelled */
+void ngx_smtp_http_breaker_good(ngx_smtp_http_request_t *r);
+void ngx_smtp_http_breaker_failed(ngx_smtp_http_request_t *r);
 
 
 /* ngx_smtp_http_parse.c */

@@ -25,6 +25,7 @@ worker_shutdown_timeout 500ms;
 events { }
 
 mail {
+    smtp_http_breaker       off;
     server_name            mx.example.com;
     smtp_max_errors        100;
     smtp_auth_require_tls  off;

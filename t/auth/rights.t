@@ -29,6 +29,7 @@ $t->write_conf(<<'EOC')->run();
 events { }
 
 mail {
+    smtp_http_breaker      off;
     server_name              mx.example.com;
     smtp_auth_http           http://127.0.0.1:%%PORT_http%%/auth;
     smtp_auth_require_tls    off;

@@ -21,6 +21,7 @@ $t->write_conf(<<'EOF')->run();
 events { }
 
 mail {
+    smtp_http_breaker       off;
     server_name             mx.example.com;
     smtp_auth_require_tls   off;
     smtp_auth_max_attempts  0;
