@@ -28,6 +28,7 @@ typedef struct ngx_smtp_rcpt_s       ngx_smtp_rcpt_t;
 typedef struct ngx_smtp_query_s      ngx_smtp_query_t;
 typedef struct ngx_smtp_dest_s       ngx_smtp_dest_t;
 typedef struct ngx_smtp_dest_type_s  ngx_smtp_dest_type_t;
+typedef struct ngx_smtp_delivery_s   ngx_smtp_delivery_t;
 typedef struct ngx_smtp_caps_s       ngx_smtp_caps_t;
 
 

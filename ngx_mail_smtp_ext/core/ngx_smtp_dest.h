@@ -6,7 +6,8 @@
 
 /*
  * Destinations: what smtp_pass names.  A type is a descriptor, listed in
- * route/ngx_smtp_dest_table.c.
+ * route/ngx_smtp_dest_table.c.  A delivery is the part of a transaction that
+ * goes to one of them: its recipients, and what came of them.
  */
 
 
@@ -22,30 +23,42 @@ struct ngx_smtp_dest_type_s {
                         ngx_str_t *rest);
 
     /*
-     * Asks about tx->rcpt and sets its verdict, whose code is a reply to
+     * Asks about d->tx->rcpt and sets its verdict, whose code is a reply to
      * RCPT.  NGX_OK: done.  NGX_AGAIN: op, already started, will finish.
      * NULL: whom the configuration routes here is accepted.
      */
-    ngx_int_t  (*verify)(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+    ngx_int_t  (*verify)(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
 
     /*
      * The client's turn: what is held for this transaction, and can be had
      * again, is given back.  May be NULL.
      */
-    void       (*park)(ngx_smtp_tx_t *tx);
+    void       (*park)(ngx_smtp_delivery_t *d);
 
     /*
-     * Delivers the message to all of tx->rcpts, or to none, and sets
-     * tx->verdict before op finishes: 2xx only when it is taken for good.
-     * When op is cancelled, nothing may be left that costs anything.
+     * Delivers the message to d's recipients and sets d->verdict before op
+     * finishes: 2xx only when it is taken for good.  A recipient of whom
+     * something else is true gets a verdict of its own; that happens only
+     * where d->tx->mixed says that it may.  When op is cancelled, nothing may
+     * be left that costs anything.
+     *
+     * With d->hold set it stops where the destination could still be made to
+     * forget all of it, calls ngx_smtp_delivery_ready(), and waits for
+     * commit().
      */
-    void       (*deliver)(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+    void       (*deliver)(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
+
+    /* goes on; NULL: deliver() does it all at once, and is never held */
+    void       (*commit)(ngx_smtp_delivery_t *d);
 
     /*
      * Asks for VRFY, EXPN or ETRN, and sets query->verdict before op finishes,
      * or leaves it if it can't be asked.  NULL: there is nobody to be asked.
      */
     void       (*query)(ngx_smtp_query_t *query, ngx_smtp_op_t *op);
+
+    /* its answer to the message is one for each recipient: LMTP */
+    ngx_uint_t   each;
 };
 
 
@@ -58,6 +71,48 @@ struct ngx_smtp_dest_s {
                                                 in this worker; may be NULL */
     unsigned                     refuses:1;  /* whoever is sent there */
 };
+
+
+/* what is known of a delivery afterwards, for the log */
+typedef struct {
+    ngx_str_t                    addr;       /* of the server */
+    ngx_uint_t                   status;     /* of its last reply */
+    ngx_smtp_enhanced_t          enhanced;
+    ngx_str_t                    reply;      /* its text */
+    ngx_msec_t                   connect_time;       /* -1: none */
+} ngx_smtp_delivery_log_t;
+
+
+struct ngx_smtp_delivery_s {
+    ngx_queue_t                  queue;      /* in tx->deliveries */
+    ngx_smtp_tx_t               *tx;
+    ngx_smtp_dest_t             *dest;
+    ngx_uint_t                   nrcpts;     /* of tx->rcpts, with its dest */
+    void                        *worker;     /* the type's own */
+
+    ngx_smtp_op_t                op;         /* of deliver() */
+    ngx_smtp_verdict_t           verdict;    /* for those without their own */
+    ngx_smtp_delivery_log_t      log;
+
+    void                       (*ready_handler)(ngx_smtp_delivery_t *d);
+
+    unsigned                     hold:1;
+    unsigned                     ready:1;    /* stands before its commit() */
+    unsigned                     done:1;     /* its verdict stands */
+};
+
+
+/* tx's delivery to dest, made when there is none; NULL: no memory */
+ngx_smtp_delivery_t *ngx_smtp_delivery_get(ngx_smtp_tx_t *tx,
+    ngx_smtp_dest_t *dest);
+
+/* its recipients in their order, the first, the next; NULL: no more */
+ngx_smtp_rcpt_t *ngx_smtp_delivery_first(ngx_smtp_delivery_t *d);
+ngx_smtp_rcpt_t *ngx_smtp_delivery_next(ngx_smtp_delivery_t *d,
+    ngx_smtp_rcpt_t *rcpt);
+
+/* by deliver(), see there; may be called again when it had to start anew */
+void ngx_smtp_delivery_ready(ngx_smtp_delivery_t *d);
 
 
 #endif /* _NGX_SMTP_DEST_H_INCLUDED_ */

@@ -19,9 +19,9 @@ ngx_int_t ngx_smtp_route_connect_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
-ngx_int_t ngx_smtp_relay_rcpt_handler(ngx_smtp_session_t *s,
+ngx_int_t ngx_smtp_deliver_rcpt_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
-ngx_int_t ngx_smtp_relay_deliver_handler(ngx_smtp_session_t *s,
+ngx_int_t ngx_smtp_deliver_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_route_query_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
@@ -36,9 +36,9 @@ const ngx_smtp_phase_t  ngx_smtp_phase_table[] = {
     { NGX_SMTP_PHASE_CONNECT, ngx_smtp_route_connect_handler },
 
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_route_rcpt_handler },
-    { NGX_SMTP_PHASE_RCPT, ngx_smtp_relay_rcpt_handler },
+    { NGX_SMTP_PHASE_RCPT, ngx_smtp_deliver_rcpt_handler },
 
-    { NGX_SMTP_PHASE_DELIVER, ngx_smtp_relay_deliver_handler },
+    { NGX_SMTP_PHASE_DELIVER, ngx_smtp_deliver_handler },
 
     { NGX_SMTP_PHASE_QUERY, ngx_smtp_route_query_handler },
     { NGX_SMTP_PHASE_QUERY, ngx_smtp_ask_query_handler },

@@ -169,6 +169,10 @@
     X(BY_EXPIRED,       554, 5, 4, 7, 0, "Delivery time expired")            \
     X(SERVER_CHANGED,   451, 4, 4, 5, 0,                                     \
       "Destination server now refuses a recipient, try again")               \
+    X(REPORT_LOST,      451, 4, 4, 0, 0,                                     \
+      "Not all recipients got it, and the report was not taken")             \
+    X(PRDR,             353, 0, 0, 0, BARE,                                  \
+      "Replies for each recipient follow")                                   \
     X(PARTLY_REFUSED,   554, 5, 1, 0, 0,                                     \
       "Not delivered to anyone, destination server refused <%>")             \
                                                                              \

@@ -72,6 +72,9 @@ struct ngx_smtp_service_s {
 
     ngx_array_t         *dests;              /* of ngx_smtp_dest_t *: where
                                                 it may route to; by route/ */
+    ngx_uint_t           max_destinations;   /* of a transaction */
+    ngx_smtp_dest_t     *report;             /* smtp_mixed_result bounce, of
+                                                the report; NULL: single */
 
     ngx_array_t         *xclient_from;       /* of ngx_cidr_t; NULL: nobody */
     ngx_array_t         *xforward_from;

@@ -25,11 +25,32 @@
     ngx_smtp_is_8bit((s)->data, (s)->data + (s)->len)
 
 
+static void ngx_smtp_tx_spool_hold(void *owner);
+static void ngx_smtp_tx_spool_release(void *owner);
+
+
 static ngx_uint_t  ngx_smtp_tx_counter;
 
 
 ngx_smtp_tx_t *
 ngx_smtp_tx_create(ngx_smtp_session_t *s)
+{
+    ngx_smtp_tx_t  *tx;
+
+    tx = ngx_smtp_tx_make(s);
+    if (tx == NULL) {
+        return NULL;
+    }
+
+    s->tx = tx;
+    s->transactions++;
+
+    return tx;
+}
+
+
+ngx_smtp_tx_t *
+ngx_smtp_tx_make(ngx_smtp_session_t *s)
 {
     ngx_pool_t     *pool;
     ngx_time_t     *tp;
@@ -53,23 +74,61 @@ ngx_smtp_tx_create(ngx_smtp_session_t *s)
     tx->refs = 1;
     tx->size = -1;
     tx->start = ngx_current_msec;
-    tx->connect_time = (ngx_msec_t) -1;
 
     ngx_queue_init(&tx->ops);
     ngx_queue_init(&tx->rcpts);
+    ngx_queue_init(&tx->deliveries);
 
     tp = ngx_timeofday();
 
     (void) ngx_smtp_id_write(tx->id, (uint64_t) tp->sec * 1000 + tp->msec,
                              ngx_pid, ngx_smtp_tx_counter++);
 
-    s->tx = tx;
-    s->transactions++;
-
     ngx_log_debug2(NGX_LOG_DEBUG_MAIL, s->connection->log, 0,
                    "smtp transaction %*s", (size_t) NGX_SMTP_ID_LEN, tx->id);
 
     return tx;
+}
+
+
+ngx_int_t
+ngx_smtp_tx_spool(ngx_smtp_tx_t *tx)
+{
+    ngx_smtp_spool_t    *spool;
+    ngx_smtp_service_t  *service;
+
+    service = tx->session->service;
+
+    spool = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_spool_t));
+    if (spool == NULL) {
+        return NGX_ERROR;
+    }
+
+    spool->pool = tx->pool;
+    spool->max_memory = service->body_buffer_size;
+    spool->temp_path = &service->temp_path->name;
+    spool->thread_pool = service->thread_pool;
+    spool->hold = ngx_smtp_tx_spool_hold;
+    spool->release = ngx_smtp_tx_spool_release;
+    spool->owner = tx;
+
+    tx->spool = spool;
+
+    return ngx_smtp_spool_init(spool);
+}
+
+
+static void
+ngx_smtp_tx_spool_hold(void *owner)
+{
+    ngx_smtp_tx_hold(owner);
+}
+
+
+static void
+ngx_smtp_tx_spool_release(void *owner)
+{
+    ngx_smtp_tx_release(owner);
 }
 
 
@@ -98,8 +157,18 @@ ngx_smtp_tx_finish(ngx_smtp_tx_t *tx)
 void
 ngx_smtp_tx_park(ngx_smtp_tx_t *tx)
 {
-    if (tx->asked && tx->asked->type->park) {
-        tx->asked->type->park(tx);
+    ngx_queue_t          *q;
+    ngx_smtp_delivery_t  *d;
+
+    for (q = ngx_queue_head(&tx->deliveries);
+         q != ngx_queue_sentinel(&tx->deliveries);
+         q = ngx_queue_next(q))
+    {
+        d = ngx_queue_data(q, ngx_smtp_delivery_t, queue);
+
+        if (d->dest->type->park && d->worker) {
+            d->dest->type->park(d);
+        }
     }
 }
 
@@ -143,7 +212,9 @@ ngx_smtp_tx_utf8_envelope(ngx_smtp_tx_t *tx)
     {
         rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
 
-        if (ngx_smtp_tx_is_8bit(&rcpt->addr)) {
+        if (ngx_smtp_tx_concerns(tx, rcpt)
+            && ngx_smtp_tx_is_8bit(&rcpt->addr))
+        {
             return 1;
         }
     }

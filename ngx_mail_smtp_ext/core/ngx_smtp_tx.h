@@ -17,6 +17,15 @@
 #include <ngx_smtp_date.h>
 
 
+/* what may come of a message, with one reply to it or more */
+typedef enum {
+    NGX_SMTP_MIXED_NEVER = 0,    /* the same for all recipients */
+    NGX_SMTP_MIXED_REPORT,       /* who was refused is reported to the sender:
+                                    RFC 3464 */
+    NGX_SMTP_MIXED_EACH          /* a reply to each: LMTP, PRDR */
+} ngx_smtp_mixed_e;
+
+
 typedef enum {
     NGX_SMTP_TX_ABORTED = 0,     /* RSET, EHLO, STARTTLS, QUIT, closed */
     NGX_SMTP_TX_REFUSED,         /* a negative reply to DATA or its end */
@@ -86,10 +95,11 @@ struct ngx_smtp_tx_s {
     ngx_uint_t               nrcpts;
     ngx_uint_t               nrefused;
     ngx_smtp_rcpt_t         *rcpt;           /* the one in the RCPT phase */
-    ngx_smtp_dest_t         *dest;           /* of all of them */
     ngx_smtp_dest_t         *auth_dest;      /* by route/, of auth_server */
-    ngx_smtp_dest_t         *asked;          /* who has set delivery */
-    void                    *delivery;       /* its own, for the whole tx */
+    ngx_queue_t              deliveries;     /* one for each destination */
+    ngx_smtp_delivery_t     *delivery;       /* the one that is asked about;
+                                                NULL: the whole */
+    ngx_smtp_mixed_e         mixed;
 
     ngx_smtp_dot_t           dot;
     ngx_smtp_header_t        header;
@@ -104,17 +114,13 @@ struct ngx_smtp_tx_s {
     ngx_smtp_tx_result_e     result;
     ngx_uint_t               status;         /* of the last reply that counts */
     ngx_str_t                reply;
-    ngx_str_t                upstream_addr;
-    ngx_uint_t               upstream_status;
-    ngx_smtp_enhanced_t      upstream_enhanced;
-    ngx_str_t                upstream_reply; /* its text */
     ngx_msec_t               start;
     ngx_msec_t               data_start;     /* 354 */
     ngx_msec_t               data_end;       /* the end mark */
-    ngx_msec_t               connect_time;   /* to the next hop; -1: none */
     ngx_msec_t               deliver_time;   /* from data_end to the verdict */
 
     unsigned                 utf8:1;         /* SMTPUTF8 */
+    unsigned                 prdr:1;         /* PRDR */
     unsigned                 body_8bit:1;    /* BODY=8BITMIME */
     unsigned                 body_binary:1;  /* BODY=BINARYMIME */
     unsigned                 content_8bit:1; /* looked at if body_8bit */
@@ -132,6 +138,15 @@ ngx_smtp_tx_t *ngx_smtp_tx_create(ngx_smtp_session_t *s);
  */
 void ngx_smtp_tx_finish(ngx_smtp_tx_t *tx);
 
+/*
+ * A message of our own, of s, that is not the client's transaction: a report.
+ * NULL: no memory.  Ends with ngx_smtp_tx_release().
+ */
+ngx_smtp_tx_t *ngx_smtp_tx_make(ngx_smtp_session_t *s);
+
+/* gives it an empty spool, as its server{} has configured it */
+ngx_int_t ngx_smtp_tx_spool(ngx_smtp_tx_t *tx);
+
 /* the client's turn, or the end: see park() in ngx_smtp_dest.h */
 void ngx_smtp_tx_park(ngx_smtp_tx_t *tx);
 
@@ -139,9 +154,14 @@ void ngx_smtp_tx_park(ngx_smtp_tx_t *tx);
 void ngx_smtp_tx_hold(ngx_smtp_tx_t *tx);
 void ngx_smtp_tx_release(ngx_smtp_tx_t *tx);
 
+/* does what is asked about, tx->delivery or the whole, include rcpt? */
+#define ngx_smtp_tx_concerns(tx, rcpt)                                       \
+    ((tx)->delivery == NULL || (tx)->delivery->dest == (rcpt)->dest)
+
 /*
  * RFC 6531, 3.2: does an address, where it goes, need SMTPUTF8?  Of the
- * sender, of tx->rcpt while there is one, or of any recipient.
+ * sender, of tx->rcpt while there is one, or of any recipient that is
+ * concerned.
  */
 ngx_uint_t ngx_smtp_tx_utf8_envelope(ngx_smtp_tx_t *tx);
 

@@ -28,11 +28,23 @@
 typedef ngx_int_t (*ngx_smtp_var_ssl_pt)(ngx_connection_t *c,
     ngx_pool_t *pool, ngx_str_t *value);
 
+/* NGX_OK, NGX_DECLINED: there is none, NGX_ERROR */
+typedef ngx_int_t (*ngx_smtp_var_delivery_pt)(ngx_pool_t *pool,
+    ngx_str_t *value, ngx_smtp_delivery_t *d);
+
 
 static ngx_int_t ngx_smtp_var_uint(ngx_pool_t *pool, ngx_str_t *value,
     uintmax_t n);
 static ngx_int_t ngx_smtp_var_seconds(ngx_pool_t *pool, ngx_str_t *value,
     ngx_msec_t msec);
+static ngx_int_t ngx_smtp_var_deliveries(ngx_pool_t *pool, ngx_str_t *value,
+    ngx_smtp_tx_t *tx, ngx_smtp_var_delivery_pt get);
+static ngx_int_t ngx_smtp_var_delivery_addr(ngx_pool_t *pool,
+    ngx_str_t *value, ngx_smtp_delivery_t *d);
+static ngx_int_t ngx_smtp_var_delivery_reply(ngx_pool_t *pool,
+    ngx_str_t *value, ngx_smtp_delivery_t *d);
+static ngx_int_t ngx_smtp_var_delivery_connect_time(ngx_pool_t *pool,
+    ngx_str_t *value, ngx_smtp_delivery_t *d);
 
 #define ngx_smtp_var_getter(name)                                            \
     static ngx_int_t ngx_smtp_var_##name(ngx_smtp_session_t *s,              \
@@ -71,6 +83,7 @@ ngx_smtp_var_getter(status);
 ngx_smtp_var_getter(reply);
 ngx_smtp_var_getter(request_time);
 ngx_smtp_var_getter(data_time);
+ngx_smtp_var_getter(upstream_addr);
 ngx_smtp_var_getter(upstream_reply);
 ngx_smtp_var_getter(connect_time);
 ngx_smtp_var_getter(response_time);
@@ -140,8 +153,7 @@ const ngx_smtp_var_t  ngx_smtp_var_table[] = {
     { ngx_string("smtp_request_time"), ngx_smtp_var_request_time, 0 },
     { ngx_string("smtp_data_time"), ngx_smtp_var_data_time, 0 },
 
-    { ngx_string("smtp_upstream_addr"), ngx_smtp_var_tx_str,
-      offsetof(ngx_smtp_tx_t, upstream_addr) },
+    { ngx_string("smtp_upstream_addr"), ngx_smtp_var_upstream_addr, 0 },
     { ngx_string("smtp_upstream_reply"), ngx_smtp_var_upstream_reply, 0 },
     { ngx_string("smtp_upstream_connect_time"), ngx_smtp_var_connect_time, 0 },
     { ngx_string("smtp_upstream_response_time"), ngx_smtp_var_response_time,
@@ -720,27 +732,101 @@ ngx_smtp_var_getter(data_time)
 }
 
 
+/*
+ * What get() says of each delivery, in a list where there are several, with
+ * "-" for those of which there is nothing to be said.
+ */
+
+static ngx_int_t
+ngx_smtp_var_deliveries(ngx_pool_t *pool, ngx_str_t *value, ngx_smtp_tx_t *tx,
+    ngx_smtp_var_delivery_pt get)
+{
+    u_char               *p;
+    ngx_int_t             rc;
+    ngx_str_t             one, list;
+    ngx_uint_t            found;
+    ngx_queue_t          *q;
+
+    if (tx == NULL) {
+        return NGX_DECLINED;
+    }
+
+    found = 0;
+    ngx_str_null(value);
+
+    for (q = ngx_queue_head(&tx->deliveries);
+         q != ngx_queue_sentinel(&tx->deliveries);
+         q = ngx_queue_next(q))
+    {
+        rc = get(pool, &one, ngx_queue_data(q, ngx_smtp_delivery_t, queue));
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_OK) {
+            found = 1;
+
+        } else {
+            ngx_str_set(&one, "-");
+        }
+
+        if (value->data == NULL) {
+            *value = one;
+            continue;
+        }
+
+        list.len = value->len + sizeof(", ") - 1 + one.len;
+
+        list.data = ngx_pnalloc(pool, list.len);
+        if (list.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = ngx_cpymem(list.data, value->data, value->len);
+        *p++ = ','; *p++ = ' ';
+        ngx_memcpy(p, one.data, one.len);
+
+        *value = list;
+    }
+
+    return found ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_smtp_var_delivery_addr(ngx_pool_t *pool, ngx_str_t *value,
+    ngx_smtp_delivery_t *d)
+{
+    *value = d->log.addr;
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
 /* as it was said: code, enhanced code, text */
 
-ngx_smtp_var_getter(upstream_reply)
+static ngx_int_t
+ngx_smtp_var_delivery_reply(ngx_pool_t *pool, ngx_str_t *value,
+    ngx_smtp_delivery_t *d)
 {
     u_char               *p;
     ngx_smtp_enhanced_t  *enhanced;
 
-    if (tx == NULL || tx->upstream_status == 0) {
+    if (d->log.status == 0) {
         return NGX_DECLINED;
     }
 
-    p = ngx_pnalloc(pool, sizeof("250 2.123.123 ") + tx->upstream_reply.len);
+    p = ngx_pnalloc(pool, sizeof("250 2.123.123 ") + d->log.reply.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     value->data = p;
 
-    p = ngx_sprintf(p, "%ui ", tx->upstream_status);
+    p = ngx_sprintf(p, "%ui ", d->log.status);
 
-    enhanced = &tx->upstream_enhanced;
+    enhanced = &d->log.enhanced;
 
     if (enhanced->class) {
         p = ngx_sprintf(p, "%ud.%ud.%ud ", (unsigned) enhanced->class,
@@ -748,7 +834,7 @@ ngx_smtp_var_getter(upstream_reply)
                         (unsigned) enhanced->detail);
     }
 
-    p = ngx_cpymem(p, tx->upstream_reply.data, tx->upstream_reply.len);
+    p = ngx_cpymem(p, d->log.reply.data, d->log.reply.len);
 
     value->len = p - value->data;
 
@@ -756,13 +842,36 @@ ngx_smtp_var_getter(upstream_reply)
 }
 
 
-ngx_smtp_var_getter(connect_time)
+static ngx_int_t
+ngx_smtp_var_delivery_connect_time(ngx_pool_t *pool, ngx_str_t *value,
+    ngx_smtp_delivery_t *d)
 {
-    if (tx == NULL || tx->connect_time == (ngx_msec_t) -1) {
+    if (d->log.connect_time == (ngx_msec_t) -1) {
         return NGX_DECLINED;
     }
 
-    return ngx_smtp_var_seconds(pool, value, tx->connect_time);
+    return ngx_smtp_var_seconds(pool, value, d->log.connect_time);
+}
+
+
+ngx_smtp_var_getter(upstream_addr)
+{
+    return ngx_smtp_var_deliveries(pool, value, tx,
+                                   ngx_smtp_var_delivery_addr);
+}
+
+
+ngx_smtp_var_getter(upstream_reply)
+{
+    return ngx_smtp_var_deliveries(pool, value, tx,
+                                   ngx_smtp_var_delivery_reply);
+}
+
+
+ngx_smtp_var_getter(connect_time)
+{
+    return ngx_smtp_var_deliveries(pool, value, tx,
+                                   ngx_smtp_var_delivery_connect_time);
 }
 
 

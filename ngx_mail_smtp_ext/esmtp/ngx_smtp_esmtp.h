@@ -39,6 +39,7 @@
 #define NGX_SMTP_EXT_MTRK        0x40000
 #define NGX_SMTP_EXT_XCLIENT     0x80000
 #define NGX_SMTP_EXT_XFORWARD    0x100000
+#define NGX_SMTP_EXT_PRDR        0x200000
 #define NGX_SMTP_EXT_VRFY        0x1000000
 #define NGX_SMTP_EXT_EXPN        0x2000000
 #define NGX_SMTP_EXT_ETRN        0x4000000
@@ -148,7 +149,7 @@ extern const ngx_smtp_esmtp_t *const  ngx_smtp_esmtp_table[];
 /*
  * The longest list of parameters that emit_mail(), emit_rcpt() of all can
  * write.  MAIL: SOLICIT 1007, AUTH 505, ENVID 107, MTRK 102, HOLDUNTIL 36, SIZE
- * 26, BY 17, BODY 16, MT-PRIORITY 15, REQUIRETLS 11, RET 9, SMTPUTF8 9.
+ * 26, BY 17, PRDR 5, BODY 16, MT-PRIORITY 15, REQUIRETLS 11, RET 9, SMTPUTF8 9.
  * RCPT: ORCPT 507, NOTIFY 36, RRVS 33.
  */
 #define NGX_SMTP_ESMTP_MAIL_MAX  2048
@@ -198,6 +199,9 @@ ngx_int_t ngx_smtp_esmtp_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
 ngx_int_t ngx_smtp_esmtp_room(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     ngx_smtp_verdict_t *verdict);
 
+
+/* DSN: is the sender to be told when rcpt does not get the message? */
+ngx_uint_t ngx_smtp_esmtp_dsn_failure(ngx_smtp_rcpt_t *rcpt);
 
 /* of a transaction with BY: seconds to its time, negative: behind it */
 time_t ngx_smtp_esmtp_deliver_by(ngx_smtp_tx_t *tx);

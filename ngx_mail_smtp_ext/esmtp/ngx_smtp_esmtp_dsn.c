@@ -304,6 +304,20 @@ ngx_smtp_esmtp_dsn_hexpoint(u_char *p, u_char *last)
 }
 
 
+/* RFC 3461, 4.1: without NOTIFY it is up to us, and that is yes */
+
+ngx_uint_t
+ngx_smtp_esmtp_dsn_failure(ngx_smtp_rcpt_t *rcpt)
+{
+    ngx_str_t  *notify;
+
+    notify = &rcpt->params[NGX_SMTP_PARAM_NOTIFY];
+
+    return notify->data == NULL
+           || (ngx_smtp_esmtp_dsn_wishes(notify) & NGX_SMTP_DSN_FAILURE);
+}
+
+
 /* 0: it is no list of what may be wished */
 
 static ngx_uint_t
@@ -514,7 +528,7 @@ ngx_smtp_esmtp_dsn_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
         rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
         notify = &rcpt->params[NGX_SMTP_PARAM_NOTIFY];
 
-        if (notify->data
+        if (ngx_smtp_tx_concerns(tx, rcpt) && notify->data
             && (ngx_smtp_esmtp_dsn_wishes(notify) & NGX_SMTP_DSN_SUCCESS))
         {
             ngx_log_error(NGX_LOG_INFO, tx->session->connection->log, 0,

@@ -151,7 +151,8 @@ ngx_smtp_esmtp_limits_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
 {
     ngx_uint_t  n;
 
-    n = tx->nrcpts + (tx->rcpt ? 1 : 0);
+    n = (tx->delivery ? tx->delivery->nrcpts : tx->nrcpts)
+        + (tx->rcpt ? 1 : 0);
 
     if ((caps->rcpt_max && n > caps->rcpt_max)
         || (caps->domain_max && n > caps->domain_max
@@ -204,7 +205,9 @@ ngx_smtp_esmtp_limits_domains(ngx_smtp_tx_t *tx, ngx_uint_t max)
     {
         rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
 
-        if (ngx_smtp_esmtp_limits_new(tx, q, rcpt)) {
+        if (ngx_smtp_tx_concerns(tx, rcpt)
+            && ngx_smtp_esmtp_limits_new(tx, q, rcpt))
+        {
             n++;
         }
     }
@@ -219,15 +222,21 @@ static ngx_uint_t
 ngx_smtp_esmtp_limits_new(ngx_smtp_tx_t *tx, ngx_queue_t *until,
     ngx_smtp_rcpt_t *rcpt)
 {
-    ngx_str_t     domain, other;
-    ngx_queue_t  *q;
+    ngx_str_t         domain, other;
+    ngx_queue_t      *q;
+    ngx_smtp_rcpt_t  *before;
 
     ngx_smtp_esmtp_limits_domain(rcpt, &domain);
 
     for (q = ngx_queue_head(&tx->rcpts); q != until; q = ngx_queue_next(q)) {
 
-        ngx_smtp_esmtp_limits_domain(ngx_queue_data(q, ngx_smtp_rcpt_t, queue),
-                                     &other);
+        before = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        ngx_smtp_esmtp_limits_domain(before, &other);
+
+        if (!ngx_smtp_tx_concerns(tx, before)) {
+            continue;
+        }
 
         if (domain.len == other.len
             && ngx_strncasecmp(domain.data, other.data, domain.len) == 0)

@@ -99,8 +99,9 @@ static ngx_int_t
 ngx_smtp_esmtp_rrvs_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     ngx_smtp_verdict_t *verdict)
 {
-    ngx_uint_t    lost;
-    ngx_queue_t  *q;
+    ngx_uint_t        lost;
+    ngx_queue_t      *q;
+    ngx_smtp_rcpt_t  *rcpt;
 
     lost = 0;
 
@@ -112,8 +113,10 @@ ngx_smtp_esmtp_rrvs_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
              q != ngx_queue_sentinel(&tx->rcpts) && !lost;
              q = ngx_queue_next(q))
         {
-            lost = ngx_smtp_esmtp_rrvs_lost(caps,
-                                  ngx_queue_data(q, ngx_smtp_rcpt_t, queue));
+            rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+            lost = ngx_smtp_tx_concerns(tx, rcpt)
+                   && ngx_smtp_esmtp_rrvs_lost(caps, rcpt);
         }
     }
 

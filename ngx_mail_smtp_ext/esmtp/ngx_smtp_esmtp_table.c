@@ -28,6 +28,7 @@ extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_release;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_rrvs;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_soliciting;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_mtrk;
+extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_prdr;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_xclient;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_xforward;
 extern const ngx_smtp_esmtp_t  ngx_smtp_esmtp_vrfy;
@@ -57,6 +58,7 @@ const ngx_smtp_esmtp_t *const  ngx_smtp_esmtp_table[] = {
     &ngx_smtp_esmtp_rrvs,
     &ngx_smtp_esmtp_soliciting,
     &ngx_smtp_esmtp_mtrk,
+    &ngx_smtp_esmtp_prdr,
     &ngx_smtp_esmtp_xclient,
     &ngx_smtp_esmtp_xforward,
     &ngx_smtp_esmtp_vrfy,

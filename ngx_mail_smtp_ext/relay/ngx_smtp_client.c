@@ -465,12 +465,13 @@ ngx_smtp_client_answer(ngx_smtp_client_t *client)
     }
 
     if (client->state == NGX_SMTP_CLIENT_GREETING && code == 220) {
-        return ngx_smtp_client_hello(client, "EHLO", NGX_SMTP_CLIENT_EHLO);
+        return ngx_smtp_client_hello(client, client->lmtp ? "LHLO" : "EHLO",
+                                     NGX_SMTP_CLIENT_EHLO);
     }
 
     /* RFC 5321, 3.2: a server that does not know EHLO is asked with HELO */
 
-    if (client->state == NGX_SMTP_CLIENT_EHLO && code >= 500) {
+    if (client->state == NGX_SMTP_CLIENT_EHLO && code >= 500 && !client->lmtp) {
         return ngx_smtp_client_hello(client, "HELO", NGX_SMTP_CLIENT_HELO);
     }
 

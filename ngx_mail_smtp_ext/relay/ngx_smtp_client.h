@@ -65,6 +65,7 @@ struct ngx_smtp_client_s {
     ngx_uint_t              tx_rcpts;        /* whom it has accepted in it */
     ngx_uint_t              tx_said;         /* ... and was told of */
     unsigned                tx_open:1;
+    unsigned                lmtp:1;          /* RFC 2033; set by the owner */
 
     ngx_buf_t               in;
     ngx_buf_t               out;             /* commands */

@@ -19,7 +19,8 @@
 
 static char *ngx_smtp_discard_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
     ngx_str_t *rest);
-static void ngx_smtp_discard_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+static void ngx_smtp_discard_deliver(ngx_smtp_delivery_t *d,
+    ngx_smtp_op_t *op);
 
 
 const ngx_smtp_dest_type_t  ngx_smtp_dest_discard = {
@@ -28,7 +29,9 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_discard = {
     NULL,                                  /* verify */
     NULL,                                  /* park */
     ngx_smtp_discard_deliver,
-    NULL                                   /* query */
+    NULL,                                  /* commit */
+    NULL,                                  /* query */
+    0                                      /* each */
 };
 
 
@@ -65,23 +68,26 @@ ngx_smtp_discard_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
 
 
 static void
-ngx_smtp_discard_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
+ngx_smtp_discard_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
 {
-    ngx_str_t  id;
+    ngx_str_t       id;
+    ngx_smtp_tx_t  *tx;
+
+    tx = d->tx;
 
     id.data = tx->id;
     id.len = NGX_SMTP_ID_LEN;
 
-    tx->upstream_addr = tx->dest->url;
+    d->log.addr = d->dest->url;
 
     ngx_log_error(NGX_LOG_INFO, tx->session->connection->log, 0,
                   "message discarded, id: %V", &id);
 
-    if (ngx_smtp_verdict_set_arg(&tx->verdict, tx->pool,
+    if (ngx_smtp_verdict_set_arg(&d->verdict, tx->pool,
                                  NGX_SMTP_REPLY_ACCEPTED, &id)
         != NGX_OK)
     {
-        ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_OK);
+        ngx_smtp_verdict_set(&d->verdict, NGX_SMTP_REPLY_OK);
     }
 
     ngx_smtp_op_finish(op, NGX_OK);

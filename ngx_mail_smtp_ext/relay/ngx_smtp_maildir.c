@@ -39,6 +39,7 @@
 
 typedef struct {
     ngx_smtp_tx_t              *tx;
+    ngx_smtp_delivery_t        *delivery;
     ngx_smtp_op_t              *waiter;    /* NULL: cancelled */
     ngx_smtp_op_t               op;
     ngx_smtp_thread_t           thread;
@@ -50,7 +51,8 @@ typedef struct {
 static char *ngx_smtp_maildir_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
     ngx_str_t *rest);
 static ngx_uint_t ngx_smtp_maildir_path_valid(ngx_str_t *path);
-static void ngx_smtp_maildir_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+static void ngx_smtp_maildir_deliver(ngx_smtp_delivery_t *d,
+    ngx_smtp_op_t *op);
 static ngx_int_t ngx_smtp_maildir_prepare(ngx_smtp_maildir_t *m);
 static ngx_int_t ngx_smtp_maildir_header(ngx_smtp_maildir_t *m);
 static ngx_int_t ngx_smtp_maildir_names(ngx_smtp_maildir_t *m);
@@ -68,7 +70,9 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir = {
     NULL,                                  /* verify */
     NULL,                                  /* park */
     ngx_smtp_maildir_deliver,
-    NULL                                   /* query */
+    NULL,                                  /* commit */
+    NULL,                                  /* query */
+    0                                      /* each */
 };
 
 
@@ -173,25 +177,29 @@ ngx_smtp_maildir_path_valid(ngx_str_t *path)
 
 
 static void
-ngx_smtp_maildir_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
+ngx_smtp_maildir_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
 {
+    ngx_smtp_tx_t       *tx;
     ngx_smtp_maildir_t  *m;
+
+    tx = d->tx;
 
     m = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_maildir_t));
     if (m == NULL) {
-        ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
+        ngx_smtp_verdict_set(&d->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
         ngx_smtp_op_finish(op, NGX_OK);
         return;
     }
 
     m->tx = tx;
-    m->conf = tx->dest->conf;
+    m->delivery = d;
+    m->conf = d->dest->conf;
     m->waiter = op;
 
-    tx->upstream_addr = tx->dest->url;
+    d->log.addr = d->dest->url;
 
     if (ngx_smtp_maildir_prepare(m) != NGX_OK) {
-        ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
+        ngx_smtp_verdict_set(&d->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
         ngx_smtp_op_finish(op, NGX_OK);
         return;
     }
@@ -243,17 +251,16 @@ ngx_smtp_maildir_header(ngx_smtp_maildir_t *m)
 {
     u_char         *p;
     size_t          size;
-    ngx_str_t       received;
     ngx_smtp_tx_t  *tx;
 
     tx = m->tx;
 
-    if (ngx_smtp_received_write(tx, &received) != NGX_OK) {
+    if (ngx_smtp_received_write(tx) != NGX_OK) {
         return NGX_ERROR;
     }
 
     size = sizeof("Return-Path: <>" CRLF) - 1 + tx->mail_from.len
-           + received.len;
+           + tx->received.len;
 
     p = ngx_pnalloc(tx->pool, size);
     if (p == NULL) {
@@ -262,7 +269,7 @@ ngx_smtp_maildir_header(ngx_smtp_maildir_t *m)
 
     m->file.header.data = p;
     m->file.header.len = ngx_sprintf(p, "Return-Path: <%V>" CRLF "%V",
-                                     &tx->mail_from, &received)
+                                     &tx->mail_from, &tx->received)
                          - p;
 
     return NGX_OK;
@@ -365,27 +372,27 @@ ngx_smtp_maildir_done(ngx_smtp_op_t *op)
 static void
 ngx_smtp_maildir_verdict(ngx_smtp_maildir_t *m)
 {
-    ngx_err_t       err;
-    ngx_smtp_tx_t  *tx;
+    ngx_err_t            err;
+    ngx_smtp_verdict_t  *verdict;
 
-    tx = m->tx;
+    verdict = &m->delivery->verdict;
     err = m->file.err;
 
     if (m->file.done) {
 
-        if (ngx_smtp_verdict_set_arg(&tx->verdict, tx->pool,
+        if (ngx_smtp_verdict_set_arg(verdict, m->tx->pool,
                                      NGX_SMTP_REPLY_ACCEPTED, &m->file.id)
             != NGX_OK)
         {
             /* it has been delivered, whatever happens */
-            ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_OK);
+            ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_OK);
         }
 
     } else if (err == NGX_ENOSPC || err == EDQUOT || err == EFBIG) {
-        ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_NO_STORAGE);
+        ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_NO_STORAGE);
 
     } else {
-        ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
+        ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
     }
 }
 

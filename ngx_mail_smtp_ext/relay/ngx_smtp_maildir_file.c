@@ -170,9 +170,9 @@ ngx_smtp_maildir_file_mkdir(ngx_smtp_maildir_file_t *mf, u_char *name,
 static ngx_int_t
 ngx_smtp_maildir_file_copy(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
 {
-    off_t      offset;
-    ssize_t    n;
-    ngx_int_t  rc;
+    ssize_t                   n;
+    ngx_int_t                 rc;
+    ngx_smtp_spool_reader_t   reader;
 
     /* room for a CR that is left over from the piece before */
 
@@ -184,19 +184,26 @@ ngx_smtp_maildir_file_copy(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
 
     rc = ngx_smtp_maildir_file_header(mf, log);
 
-    for (offset = 0; rc == NGX_OK && offset < mf->spool->size; offset += n) {
+    ngx_memzero(&reader, sizeof(ngx_smtp_spool_reader_t));
+
+    reader.spool = mf->spool;
+    reader.buf = mf->buf + 1;
+    reader.size = NGX_SMTP_MAILDIR_BUFFER;
+
+    while (rc == NGX_OK && reader.offset < mf->spool->size) {
 
         if (mf->cancelled) {
             break;
         }
 
-        n = ngx_smtp_spool_pread(mf->spool, mf->buf + 1,
-                                 NGX_SMTP_MAILDIR_BUFFER, offset, log);
+        n = ngx_smtp_spool_pread(&reader, log);
         if (n <= 0) {
-            mf->err = mf->spool->err ? mf->spool->err : NGX_EINVAL;
+            mf->err = reader.err ? reader.err : NGX_EINVAL;
             rc = NGX_ERROR;
             break;
         }
+
+        reader.offset += n;
 
         rc = ngx_smtp_maildir_file_piece(mf, n, log);
     }

@@ -64,16 +64,21 @@ static void ngx_smtp_received_word(ngx_smtp_received_t *r, u_char *data,
 
 
 ngx_int_t
-ngx_smtp_received_write(ngx_smtp_tx_t *tx, ngx_str_t *field)
+ngx_smtp_received_write(ngx_smtp_tx_t *tx)
 {
     size_t                size;
-    ngx_str_t             with;
+    ngx_str_t             with, *field;
     ngx_uint_t            utf8;
     ngx_smtp_session_t   *s;
     ngx_smtp_received_t   r;
     u_char                date[NGX_SMTP_DATE_LEN];
 
     s = tx->session;
+    field = &tx->received;
+
+    if (field->data) {
+        return NGX_OK;
+    }
 
     size = NGX_SMTP_RECEIVED_FIXED + NGX_SMTP_RECEIVED_ADDR
            + s->helo.len + s->remote.name.len + s->server_name.len

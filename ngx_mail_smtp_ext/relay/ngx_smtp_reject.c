@@ -24,7 +24,8 @@ static char *ngx_smtp_reject_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
     ngx_str_t *rest);
 static char *ngx_smtp_reject_text(ngx_smtp_verdict_t *verdict,
     ngx_str_t *text);
-static ngx_int_t ngx_smtp_reject_verify(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+static ngx_int_t ngx_smtp_reject_verify(ngx_smtp_delivery_t *d,
+    ngx_smtp_op_t *op);
 static void ngx_smtp_reject_query(ngx_smtp_query_t *query, ngx_smtp_op_t *op);
 
 
@@ -34,7 +35,9 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_reject = {
     ngx_smtp_reject_verify,
     NULL,                                  /* park */
     NULL,                                  /* deliver: nobody gets so far */
-    ngx_smtp_reject_query
+    NULL,                                  /* commit */
+    ngx_smtp_reject_query,
+    0                                      /* each */
 };
 
 
@@ -126,13 +129,13 @@ ngx_smtp_reject_text(ngx_smtp_verdict_t *verdict, ngx_str_t *text)
 
 
 static ngx_int_t
-ngx_smtp_reject_verify(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
+ngx_smtp_reject_verify(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
 {
     ngx_smtp_verdict_t  *verdict;
 
-    verdict = tx->rcpt->dest->conf;
+    verdict = d->dest->conf;
 
-    tx->rcpt->verdict = *verdict;
+    d->tx->rcpt->verdict = *verdict;
 
     return NGX_OK;
 }

@@ -13,7 +13,8 @@
 
 
 /*
- * The relay: the destination type smtp://, and which server is asked.
+ * The relay: the destination types smtp:// and lmtp://, and which server is
+ * asked.
  *
  * Another server is tried as long as it is certain that the one before did
  * not take the message: until the end mark has been handed to the kernel.
@@ -31,11 +32,15 @@ extern ngx_module_t  ngx_mail_smtp_ext_relay_module;
 
 static char *ngx_smtp_relay_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
     ngx_str_t *rest);
-static ngx_int_t ngx_smtp_relay_verify(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
-static void ngx_smtp_relay_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
-static void ngx_smtp_relay_park(ngx_smtp_tx_t *tx);
-static ngx_smtp_relay_t *ngx_smtp_relay_get(ngx_smtp_tx_t *tx,
-    ngx_smtp_dest_t *dest);
+static char *ngx_smtp_relay_parse_lmtp(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
+    ngx_str_t *rest);
+static char *ngx_smtp_relay_parse_port(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
+    ngx_str_t *rest, in_port_t port);
+static ngx_int_t ngx_smtp_relay_verify(ngx_smtp_delivery_t *d,
+    ngx_smtp_op_t *op);
+static void ngx_smtp_relay_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
+static void ngx_smtp_relay_park(ngx_smtp_delivery_t *d);
+static ngx_smtp_relay_t *ngx_smtp_relay_get(ngx_smtp_delivery_t *d);
 static void ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
     ngx_uint_t deliver);
 static void ngx_smtp_relay_cancel(ngx_smtp_op_t *op);
@@ -56,18 +61,50 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp = {
     ngx_smtp_relay_verify,
     ngx_smtp_relay_park,
     ngx_smtp_relay_deliver,
-    ngx_smtp_ask_start
+    ngx_smtp_relay_commit,
+    ngx_smtp_ask_start,
+    0                            /* each */
 };
 
 
-/* RFC 5321, 4.5.4.2 */
-#define NGX_SMTP_RELAY_PORT  25
+const ngx_smtp_dest_type_t  ngx_smtp_dest_lmtp = {
+    ngx_string("lmtp://"),
+
+    ngx_smtp_relay_parse_lmtp,
+    ngx_smtp_relay_verify,
+    ngx_smtp_relay_park,
+    ngx_smtp_relay_deliver,
+    ngx_smtp_relay_commit,
+    ngx_smtp_ask_start,
+    1                            /* each */
+};
+
+
+/* RFC 5321, 4.5.4.2; RFC 2033, 5: not 25, "any private mail system" */
+#define NGX_SMTP_RELAY_PORT       25
+#define NGX_SMTP_RELAY_LMTP_PORT  24
 
 
 static char *
 ngx_smtp_relay_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
 {
-    dest->conf = ngx_smtp_upstream_add(cf, rest, NGX_SMTP_RELAY_PORT);
+    return ngx_smtp_relay_parse_port(cf, dest, rest, NGX_SMTP_RELAY_PORT);
+}
+
+
+static char *
+ngx_smtp_relay_parse_lmtp(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
+    ngx_str_t *rest)
+{
+    return ngx_smtp_relay_parse_port(cf, dest, rest, NGX_SMTP_RELAY_LMTP_PORT);
+}
+
+
+static char *
+ngx_smtp_relay_parse_port(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
+    ngx_str_t *rest, in_port_t port)
+{
+    dest->conf = ngx_smtp_upstream_add(cf, rest, port);
 
     if (dest->conf == NULL) {
         return NGX_CONF_ERROR;
@@ -106,69 +143,12 @@ ngx_smtp_relay_dest_make(ngx_pool_t *pool, ngx_str_t *host, in_port_t port)
 }
 
 
-ngx_int_t
-ngx_smtp_relay_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
-    ngx_smtp_op_t *op)
-{
-    ngx_int_t         rc;
-    ngx_smtp_dest_t  *dest;
-
-    dest = tx->rcpt->dest;
-
-    if (dest == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (dest->type->verify == NULL) {
-
-        /* a destination of our own is asked what it is able to do */
-
-        if (dest->caps
-            && ngx_smtp_esmtp_check(dest->caps, tx, &tx->rcpt->verdict)
-               != NGX_OK)
-        {
-            return NGX_DONE;
-        }
-
-        return NGX_DECLINED;
-    }
-
-    rc = dest->type->verify(tx, op);
-
-    if (rc == NGX_OK && tx->rcpt->verdict.code >= 300) {
-        return NGX_DONE;
-    }
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_smtp_relay_deliver_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
-    ngx_smtp_op_t *op)
-{
-    ngx_smtp_dest_t  *dest;
-
-    dest = tx->dest;
-
-    if (dest->type->verify == NULL && dest->caps
-        && ngx_smtp_esmtp_check(dest->caps, tx, &tx->verdict) != NGX_OK)
-    {
-        return NGX_DONE;
-    }
-
-    dest->type->deliver(tx, op);
-
-    return NGX_AGAIN;
-}
-
-
 static ngx_int_t
-ngx_smtp_relay_verify(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
+ngx_smtp_relay_verify(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
 {
     ngx_smtp_relay_t  *relay;
 
-    relay = ngx_smtp_relay_get(tx, tx->rcpt->dest);
+    relay = ngx_smtp_relay_get(d);
     if (relay == NULL) {
         return NGX_ERROR;
     }
@@ -177,9 +157,10 @@ ngx_smtp_relay_verify(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
 
         /* what was seen last tells how many recipients it will take */
 
-        if (tx->asked->caps) {
-            (void) ngx_smtp_esmtp_room(tx->asked->caps, tx,
-                                       &tx->rcpt->verdict);
+        if (d->dest->caps) {
+            d->tx->delivery = d;
+            (void) ngx_smtp_esmtp_room(d->dest->caps, d->tx,
+                                       &d->tx->rcpt->verdict);
         }
 
         return NGX_OK;
@@ -192,14 +173,13 @@ ngx_smtp_relay_verify(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
 
 
 static void
-ngx_smtp_relay_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
+ngx_smtp_relay_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
 {
     ngx_smtp_relay_t  *relay;
 
-    relay = ngx_smtp_relay_get(tx, tx->dest);
-    if (relay == NULL
-        || ngx_smtp_received_write(tx, &tx->received) != NGX_OK)
-    {
+    relay = ngx_smtp_relay_get(d);
+
+    if (relay == NULL || ngx_smtp_received_write(d->tx) != NGX_OK) {
         ngx_smtp_op_finish(op, NGX_ERROR);
         return;
     }
@@ -209,28 +189,26 @@ ngx_smtp_relay_deliver(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
 
 
 static ngx_smtp_relay_t *
-ngx_smtp_relay_get(ngx_smtp_tx_t *tx, ngx_smtp_dest_t *dest)
+ngx_smtp_relay_get(ngx_smtp_delivery_t *d)
 {
     ngx_smtp_relay_t  *relay;
 
-    if (tx->asked == dest) {
-        return tx->delivery;
+    if (d->worker) {
+        return d->worker;
     }
 
-    ngx_smtp_tx_park(tx);
-
-    relay = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_relay_t));
+    relay = ngx_pcalloc(d->tx->pool, sizeof(ngx_smtp_relay_t));
     if (relay == NULL) {
         return NULL;
     }
 
-    relay->tx = tx;
-    relay->upstream = dest->conf;
-    relay->conf = ngx_smtp_session_srv_conf(tx->session,
+    relay->tx = d->tx;
+    relay->delivery = d;
+    relay->upstream = d->dest->conf;
+    relay->conf = ngx_smtp_session_srv_conf(d->tx->session,
                                             ngx_mail_smtp_ext_relay_module);
 
-    tx->asked = dest;
-    tx->delivery = relay;
+    d->worker = relay;
 
     return relay;
 }
@@ -292,7 +270,7 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
     if (relay->client) {
         relay->kept = 1;
         relay->client->fresh = 0;
-        relay->tx->connect_time = 0;
+        relay->delivery->log.connect_time = 0;
 
         if (ngx_smtp_relay_envelope(relay) != NGX_OK) {
             ngx_smtp_relay_failed(relay->client);
@@ -329,11 +307,11 @@ ngx_smtp_relay_cancel(ngx_smtp_op_t *op)
 
 
 static void
-ngx_smtp_relay_park(ngx_smtp_tx_t *tx)
+ngx_smtp_relay_park(ngx_smtp_delivery_t *d)
 {
     ngx_smtp_relay_t  *relay;
 
-    relay = tx->delivery;
+    relay = d->worker;
 
     if (relay->client && relay->op == NULL) {
         ngx_smtp_client_free(relay->client, 1, &relay->parked);
@@ -346,6 +324,9 @@ void
 ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed)
 {
     ngx_int_t  rc;
+
+    relay->held = 0;
+    relay->delivery->ready = 0;
 
     if (relay->reading_spool) {
         /* the buffer is the thread's; its end brings us back here */
@@ -419,21 +400,23 @@ ngx_smtp_relay_connect(ngx_smtp_relay_t *relay)
 static ngx_int_t
 ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
 {
-    ngx_str_t          *helo;
-    ngx_smtp_tx_t      *tx;
-    ngx_connection_t   *c;
-    ngx_smtp_client_t  *client;
+    ngx_str_t            *helo;
+    ngx_smtp_tx_t        *tx;
+    ngx_connection_t     *c;
+    ngx_smtp_client_t    *client;
+    ngx_smtp_delivery_t  *d;
 
     tx = relay->tx;
+    d = relay->delivery;
 
     relay->start = ngx_current_msec;
 
-    if (tx->upstream_addr.len != relay->peer.name.len
-        || ngx_memcmp(tx->upstream_addr.data, relay->peer.name.data,
+    if (d->log.addr.len != relay->peer.name.len
+        || ngx_memcmp(d->log.addr.data, relay->peer.name.data,
                       relay->peer.name.len)
            != 0)
     {
-        (void) ngx_smtp_tx_copy(tx, &tx->upstream_addr, &relay->peer.name);
+        (void) ngx_smtp_tx_copy(tx, &d->log.addr, &relay->peer.name);
     }
 
     /* a kept one may have been closed by its server: then the next of them */
@@ -441,9 +424,16 @@ ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
     while ((c = ngx_smtp_peer_kept(&relay->peer)) != NULL) {
 
         relay->kept = 1;
-        tx->connect_time = 0;
+        d->log.connect_time = 0;
 
         client = ngx_smtp_client_reuse(c);
+
+        if (client->lmtp != d->dest->type->each) {
+            /* one group by both protocols, which is nobody's usage */
+            ngx_smtp_client_free(client, 0, NULL);
+            continue;
+        }
+
         ngx_smtp_relay_attach(relay, client);
 
         if (!ngx_smtp_relay_usable(relay)) {
@@ -469,6 +459,8 @@ ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
         return NGX_DECLINED;
     }
 
+    client->lmtp = d->dest->type->each;
+
     ngx_smtp_relay_attach(relay, client);
 
     return NGX_OK;
@@ -478,6 +470,8 @@ ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
 static void
 ngx_smtp_relay_attach(ngx_smtp_relay_t *relay, ngx_smtp_client_t *client)
 {
+    ngx_smtp_rcpt_t  *rcpt;
+
     relay->client = client;
 
     /* nothing of what another server said counts any more */
@@ -485,6 +479,17 @@ ngx_smtp_relay_attach(ngx_smtp_relay_t *relay, ngx_smtp_client_t *client)
     relay->mail_failed = 0;
     relay->nrefused = 0;
     relay->end_sent = 0;
+    relay->held = 0;
+    relay->delivery->ready = 0;
+
+    if (relay->deliver) {
+        for (rcpt = ngx_smtp_delivery_first(relay->delivery);
+             rcpt;
+             rcpt = ngx_smtp_delivery_next(relay->delivery, rcpt))
+        {
+            rcpt->verdict.code = 0;
+        }
+    }
 
     client->owner = relay;
     client->ready = ngx_smtp_relay_ready;
@@ -509,15 +514,18 @@ ngx_smtp_relay_retire(ngx_smtp_relay_t *relay)
 static void
 ngx_smtp_relay_ready(ngx_smtp_client_t *client)
 {
-    ngx_smtp_relay_t  *relay;
+    ngx_smtp_relay_t     *relay;
+    ngx_smtp_delivery_t  *d;
 
     relay = client->owner;
 
-    relay->tx->connect_time = ngx_current_msec - relay->start;
+    d = relay->delivery;
 
-    if (relay->tx->asked->caps) {
-        *relay->tx->asked->caps = client->caps;
-        relay->tx->asked->caps->known = 1;
+    d->log.connect_time = ngx_current_msec - relay->start;
+
+    if (d->dest->caps) {
+        *d->dest->caps = client->caps;
+        d->dest->caps->known = 1;
     }
 
     if (ngx_smtp_relay_envelope(relay) != NGX_OK) {
@@ -548,7 +556,7 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
     }
 
     if (relay->mail_failed
-        || (relay->nrefused && relay->nrefused == relay->tx->nrcpts))
+        || (relay->nrefused && relay->nrefused == relay->delivery->nrcpts))
     {
         /* it has said no, and what became of DATA or BDAT does not matter */
 
@@ -621,7 +629,7 @@ ngx_smtp_relay_finish(ngx_smtp_relay_t *relay)
 
     ngx_smtp_op_cancel(&relay->wait);
 
-    verdict = relay->deliver ? &tx->verdict : &tx->rcpt->verdict;
+    verdict = relay->deliver ? &relay->delivery->verdict : &tx->rcpt->verdict;
 
     if (relay->failure.code) {
         *verdict = relay->failure;
@@ -658,10 +666,9 @@ ngx_smtp_relay_finish(ngx_smtp_relay_t *relay)
 ngx_int_t
 ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay, ngx_smtp_verdict_t *verdict)
 {
-    ngx_smtp_tx_t            *tx;
+    ngx_smtp_delivery_log_t  *log;
     ngx_smtp_client_reply_t  *reply;
 
-    tx = relay->tx;
     reply = &relay->client->reply;
 
     /* 3xx is out of place wherever this is called */
@@ -682,13 +689,15 @@ ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay, ngx_smtp_verdict_t *verdict)
         break;
     }
 
-    if (ngx_smtp_tx_copy(tx, &verdict->text, &reply->text) != NGX_OK) {
+    if (ngx_smtp_tx_copy(relay->tx, &verdict->text, &reply->text) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    tx->upstream_status = reply->code;
-    tx->upstream_enhanced = reply->enhanced;
-    tx->upstream_reply = verdict->text;
+    log = &relay->delivery->log;
+
+    log->status = reply->code;
+    log->enhanced = reply->enhanced;
+    log->reply = verdict->text;
 
     return NGX_OK;
 }

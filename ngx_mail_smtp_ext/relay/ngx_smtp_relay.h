@@ -36,6 +36,7 @@ typedef struct {
 
 typedef struct {
     ngx_smtp_tx_t           *tx;
+    ngx_smtp_delivery_t     *delivery;
     ngx_smtp_relay_conf_t   *conf;
     ngx_smtp_upstream_t     *upstream;
     ngx_smtp_peer_t          peer;
@@ -54,7 +55,9 @@ typedef struct {
     ngx_smtp_verdict_t       last;           /* the last server's trouble */
     ngx_smtp_rcpt_t         *refused;        /* the one failure is about */
     ngx_uint_t               nrefused;
+    ngx_smtp_rcpt_t         *answering;      /* whose reply is due */
 
+    ngx_smtp_spool_reader_t  reader;
     u_char                  *raw;            /* a piece of the spool */
     u_char                  *stuffed;        /* ... with dots doubled */
     off_t                    offset;
@@ -68,6 +71,9 @@ typedef struct {
     unsigned                 piped:1;        /* ... behind RCPT, unanswered */
     unsigned                 last_piece:1;
     unsigned                 end_sent:1;     /* the end mark is the kernel's */
+    unsigned                 part:1;         /* BDAT is out, but without LAST */
+    unsigned                 held:1;         /* all but the end mark is out */
+    unsigned                 closing:1;      /* of PRDR's, the last is due */
     unsigned                 bye:1;          /* 421, or out of step */
     unsigned                 drop:1;         /* not fit for another use */
     unsigned                 answered:1;     /* anything to this envelope */
@@ -84,6 +90,10 @@ void ngx_smtp_relay_finish(ngx_smtp_relay_t *relay);
 ngx_int_t ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay,
     ngx_smtp_verdict_t *verdict);
 
+/* the same of the reply to the message, with our id where it was taken */
+ngx_int_t ngx_smtp_relay_outcome(ngx_smtp_relay_t *relay,
+    ngx_smtp_verdict_t *verdict);
+
 /* _envelope: commands and replies; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay);
 ngx_uint_t ngx_smtp_relay_usable(ngx_smtp_relay_t *relay);
@@ -93,6 +103,15 @@ ngx_int_t ngx_smtp_relay_answer(ngx_smtp_client_t *client);
 ngx_int_t ngx_smtp_relay_body(ngx_smtp_relay_t *relay);
 ngx_int_t ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay);
 ngx_int_t ngx_smtp_relay_written(ngx_smtp_client_t *client);
+void ngx_smtp_relay_hold(ngx_smtp_relay_t *relay);
+void ngx_smtp_relay_commit(ngx_smtp_delivery_t *d);
+
+/*
+ * _each: is the reply that has come one of several, each to a recipient?  And
+ * what to make of it, as answer().
+ */
+ngx_uint_t ngx_smtp_relay_each(ngx_smtp_relay_t *relay);
+ngx_int_t ngx_smtp_relay_answer_each(ngx_smtp_relay_t *relay);
 
 
 /* the descriptors' and the phase table's */

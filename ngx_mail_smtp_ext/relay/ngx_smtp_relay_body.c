@@ -33,6 +33,7 @@ static ngx_int_t ngx_smtp_relay_body_stuff(ngx_smtp_relay_t *relay,
 
 static ngx_str_t  ngx_smtp_relay_mark = ngx_string("." CRLF);
 static ngx_str_t  ngx_smtp_relay_crlf_mark = ngx_string(CRLF "." CRLF);
+static ngx_str_t  ngx_smtp_relay_chunk_mark = ngx_string("BDAT 0 LAST" CRLF);
 
 
 ngx_int_t
@@ -48,12 +49,17 @@ ngx_smtp_relay_body(ngx_smtp_relay_t *relay)
     relay->last_piece = (tx->dot.dots == 0);
 
     if (relay->last_piece) {
-        chain = ngx_smtp_relay_body_chain(relay,
-                                          ngx_smtp_relay_end_mark(tx));
+        chain = ngx_smtp_relay_body_chain(relay, relay->delivery->hold
+                                          ? NULL
+                                          : ngx_smtp_relay_end_mark(tx));
 
     } else {
         relay->offset = 0;
         relay->dot_state = 0;
+
+        if (tx->received.len == 0) {
+            return ngx_smtp_relay_body_next(relay);
+        }
 
         chain = ngx_smtp_relay_body_piece(tx->pool, tx->received.data,
                                           tx->received.len, NULL);
@@ -96,9 +102,12 @@ ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay)
 
     client->connection->log->action = "sending mail data to upstream";
 
-    b->last = ngx_sprintf(b->last, "BDAT %O LAST" CRLF,
+    relay->part = relay->delivery->hold;
+
+    b->last = ngx_sprintf(b->last, "BDAT %O%s" CRLF,
                           (off_t) relay->tx->received.len
-                          + relay->tx->spool->size);
+                          + relay->tx->spool->size,
+                          relay->part ? "" : " LAST");
 
     /* the commands with it, in one write */
 
@@ -147,6 +156,11 @@ ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay, ngx_str_t *mark)
         for (cl = chain; cl->next; cl = cl->next) { /* void */ }
 
         cl->next = end;
+    }
+
+    if (tx->received.len == 0) {
+        /* of a report of ours, which is not empty */
+        return chain;
     }
 
     return ngx_smtp_relay_body_piece(tx->pool, tx->received.data,
@@ -201,16 +215,69 @@ ngx_smtp_relay_written(ngx_smtp_client_t *client)
 
     relay = client->owner;
 
+    if (relay->last_piece && !relay->chunk && relay->delivery->hold) {
+        ngx_smtp_relay_hold(relay);
+        return NGX_OK;
+    }
+
     if (relay->last_piece) {
         client->connection->log->action = "waiting for upstream to confirm";
 
-        relay->end_sent = 1;
+        relay->end_sent = !relay->part;
         ngx_smtp_client_wait(client, relay->conf->final_timeout);
 
         return NGX_OK;
     }
 
     return ngx_smtp_relay_body_next(relay);
+}
+
+
+/*
+ * Nothing but the end mark is missing.  Its server may lose patience; nobody
+ * waits for it but for the other destinations, which have time-outs.
+ */
+
+void
+ngx_smtp_relay_hold(ngx_smtp_relay_t *relay)
+{
+    relay->held = 1;
+
+    relay->client->connection->log->action = "waiting for other destinations";
+
+    ngx_smtp_client_rest(relay->client);
+
+    ngx_smtp_delivery_ready(relay->delivery);
+}
+
+
+void
+ngx_smtp_relay_commit(ngx_smtp_delivery_t *d)
+{
+    ngx_str_t         *mark;
+    ngx_chain_t       *chain;
+    ngx_smtp_relay_t  *relay;
+
+    relay = d->worker;
+
+    if (!relay->held) {
+        /* it has had to begin anew, and won't stop this time */
+        return;
+    }
+
+    relay->held = 0;
+
+    mark = relay->chunk ? &ngx_smtp_relay_chunk_mark
+                        : ngx_smtp_relay_end_mark(relay->tx);
+
+    chain = ngx_smtp_relay_body_piece(relay->tx->pool, mark->data, mark->len,
+                                      NULL);
+
+    if (chain == NULL
+        || ngx_smtp_client_send_body(relay->client, chain) != NGX_OK)
+    {
+        ngx_smtp_relay_failed(relay->client);
+    }
 }
 
 
@@ -238,8 +305,12 @@ ngx_smtp_relay_body_next(ngx_smtp_relay_t *relay)
     ngx_smtp_op_start(&relay->wait, &tx->ops, ngx_smtp_relay_body_read, relay,
                       tx->session->connection->log);
 
-    n = ngx_smtp_spool_read(tx->spool, relay->raw, NGX_SMTP_SPOOL_READ_SIZE,
-                            relay->offset, &relay->wait);
+    relay->reader.spool = tx->spool;
+    relay->reader.buf = relay->raw;
+    relay->reader.size = NGX_SMTP_SPOOL_READ_SIZE;
+    relay->reader.offset = relay->offset;
+
+    n = ngx_smtp_spool_read(&relay->reader, &relay->wait);
 
     if (n == NGX_AGAIN) {
         relay->reading_spool = 1;
@@ -266,7 +337,7 @@ ngx_smtp_relay_body_read(ngx_smtp_op_t *op)
         return;
     }
 
-    if (op->rc != NGX_OK || relay->tx->spool->err) {
+    if (op->rc != NGX_OK || relay->reader.err) {
 
         /* our own disk: no server can help */
 
@@ -276,9 +347,7 @@ ngx_smtp_relay_body_read(ngx_smtp_op_t *op)
         return;
     }
 
-    if (ngx_smtp_relay_body_stuff(relay, relay->tx->spool->read_size)
-        != NGX_OK)
-    {
+    if (ngx_smtp_relay_body_stuff(relay, relay->reader.size) != NGX_OK) {
         ngx_smtp_relay_failed(relay->client);
     }
 }
@@ -302,9 +371,12 @@ ngx_smtp_relay_body_stuff(ngx_smtp_relay_t *relay, size_t len)
     relay->offset += len;
 
     if (relay->offset == tx->spool->size) {
-        mark = ngx_smtp_relay_end_mark(tx);
-        last = ngx_cpymem(last, mark->data, mark->len);
         relay->last_piece = 1;
+
+        if (!relay->delivery->hold) {
+            mark = ngx_smtp_relay_end_mark(tx);
+            last = ngx_cpymem(last, mark->data, mark->len);
+        }
     }
 
     chain = ngx_smtp_relay_body_piece(tx->pool, relay->stuffed,

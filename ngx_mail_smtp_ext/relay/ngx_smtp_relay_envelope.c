@@ -36,6 +36,7 @@ static void ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay);
 static ngx_uint_t ngx_smtp_relay_goes_on(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_send(ngx_smtp_relay_t *relay);
 static ngx_uint_t ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay);
+static ngx_uint_t ngx_smtp_relay_stopped(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_emit(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_emit_mail(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_emit_rcpt(ngx_smtp_relay_t *relay);
@@ -49,6 +50,7 @@ static ngx_int_t ngx_smtp_relay_reply(ngx_smtp_relay_t *relay,
 static ngx_int_t ngx_smtp_relay_reply_rcpt(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_reply_part(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_settle(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_server_failed(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_refused(ngx_smtp_relay_t *relay);
@@ -70,6 +72,10 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
     relay->refused = NULL;
     relay->mail_failed = 0;
     relay->end_sent = 0;
+    relay->held = 0;
+    relay->part = 0;
+    relay->answering = NULL;
+    relay->closing = 0;
     relay->last_piece = 0;
     relay->bye = 0;
     relay->drop = 0;
@@ -77,6 +83,8 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
     relay->piped = 0;
 
     ngx_memzero(&relay->failure, sizeof(ngx_smtp_verdict_t));
+
+    relay->tx->delivery = relay->delivery;
 
     if (ngx_smtp_esmtp_check(&client->caps, relay->tx, &relay->failure)
         != NGX_OK)
@@ -103,17 +111,14 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
 static void
 ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay)
 {
-    ngx_queue_t        *q;
     ngx_smtp_tx_t      *tx;
     ngx_smtp_client_t  *client;
 
     tx = relay->tx;
     client = relay->client;
 
-    q = ngx_queue_head(&tx->rcpts);
-
     relay->sending.rcpt = relay->deliver
-                          ? ngx_queue_data(q, ngx_smtp_rcpt_t, queue)
+                          ? ngx_smtp_delivery_first(relay->delivery)
                           : tx->rcpt;
 
     if (!client->tx_open) {
@@ -164,7 +169,7 @@ ngx_smtp_relay_goes_on(ngx_smtp_relay_t *relay)
 
     if (!client->tx_open
         || ngx_memcmp(client->tx_id, tx->id, NGX_SMTP_ID_LEN) != 0
-        || client->tx_rcpts != tx->nrcpts)
+        || client->tx_rcpts != relay->delivery->nrcpts)
     {
         return 0;
     }
@@ -233,7 +238,9 @@ ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay)
         return 0;
     }
 
-    if (relay->sending.step == NGX_SMTP_RELAY_DATA && relay->nrefused) {
+    if (relay->sending.step == NGX_SMTP_RELAY_DATA
+        && ngx_smtp_relay_stopped(relay))
+    {
         return 0;
     }
 
@@ -265,7 +272,37 @@ ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay)
         return 0;
     }
 
-    return relay->tx->nrcpts == 1;
+    /* one reply to the message, so that one too many is noticed */
+
+    return relay->delivery->nrcpts == 1 && !relay->tx->prdr;
+}
+
+
+/* is nobody to get the message, since recipients were refused? */
+
+static ngx_uint_t
+ngx_smtp_relay_stopped(ngx_smtp_relay_t *relay)
+{
+    if (relay->nrefused == 0) {
+        return 0;
+    }
+
+    if (relay->nrefused == relay->delivery->nrcpts) {
+        return 1;
+    }
+
+    switch (relay->tx->mixed) {
+
+    case NGX_SMTP_MIXED_EACH:
+        return 0;
+
+    case NGX_SMTP_MIXED_REPORT:
+        /* the client will try again, and then all may get it */
+        return relay->failure.code / 100 == 4;
+
+    default: /* NGX_SMTP_MIXED_NEVER */
+        return 1;
+    }
 }
 
 
@@ -401,7 +438,7 @@ ngx_smtp_relay_emitted(ngx_smtp_relay_t *relay, u_char *p, u_char *end)
 static void
 ngx_smtp_relay_advance(ngx_smtp_relay_t *relay, ngx_smtp_relay_pos_t *pos)
 {
-    ngx_queue_t  *q;
+    ngx_smtp_rcpt_t  *rcpt;
 
     if (pos->step != NGX_SMTP_RELAY_RCPT) {
         pos->step++;
@@ -413,9 +450,9 @@ ngx_smtp_relay_advance(ngx_smtp_relay_t *relay, ngx_smtp_relay_pos_t *pos)
         return;
     }
 
-    q = ngx_queue_next(&pos->rcpt->queue);
+    rcpt = ngx_smtp_delivery_next(relay->delivery, pos->rcpt);
 
-    if (q == ngx_queue_sentinel(&relay->tx->rcpts)) {
+    if (rcpt == NULL) {
 
         /* BDAT has one reply, the final one */
 
@@ -424,7 +461,7 @@ ngx_smtp_relay_advance(ngx_smtp_relay_t *relay, ngx_smtp_relay_pos_t *pos)
         return;
     }
 
-    pos->rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+    pos->rcpt = rcpt;
 }
 
 
@@ -484,7 +521,7 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
 
     if (step == NGX_SMTP_RELAY_FINAL) {
 
-        if (relay->mail_failed || relay->nrefused) {
+        if (relay->mail_failed || ngx_smtp_relay_stopped(relay)) {
 
             /*
              * BDAT is refused as well, it had nobody to go to; RSET is due
@@ -593,15 +630,20 @@ ngx_smtp_relay_reply_rcpt(ngx_smtp_relay_t *relay)
 
     relay->nrefused++;
 
-    /* of several refusals a temporary one counts: it may turn out well */
-
-    if (relay->refused && (relay->failure.code / 100 == 4 || code / 100 == 5))
-    {
-        return NGX_OK;
-    }
-
     if (ngx_smtp_relay_verdict(relay, &verdict) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (relay->tx->mixed != NGX_SMTP_MIXED_NEVER) {
+        rcpt->verdict = verdict;
+    }
+
+    /* of several refusals a temporary one counts: it may turn out well */
+
+    if (relay->refused && (relay->failure.code / 100 == 4
+                           || verdict.code / 100 == 5))
+    {
+        return NGX_OK;
     }
 
     relay->refused = rcpt;
@@ -629,7 +671,7 @@ ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay)
         return NGX_OK;
     }
 
-    if (relay->mail_failed || relay->nrefused) {
+    if (relay->mail_failed || ngx_smtp_relay_stopped(relay)) {
         return NGX_OK;
     }
 
@@ -638,7 +680,8 @@ ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay)
         return NGX_ERROR;
     }
 
-    relay->nrefused = relay->tx->nrcpts;
+    relay->nrefused = relay->delivery->nrcpts;
+    relay->refused = NULL;
 
     return ngx_smtp_relay_verdict(relay, &relay->failure);
 }
@@ -653,7 +696,10 @@ ngx_smtp_relay_settle(ngx_smtp_relay_t *relay)
         return ngx_smtp_relay_server_failed(relay);
     }
 
-    if (relay->deliver && !relay->mail_failed && !relay->nrefused) {
+    if (relay->deliver && !relay->mail_failed
+        && !ngx_smtp_relay_stopped(relay))
+    {
+        ngx_memzero(&relay->failure, sizeof(ngx_smtp_verdict_t));
         return ngx_smtp_relay_body(relay);
     }
 
@@ -715,7 +761,9 @@ ngx_smtp_relay_refused(ngx_smtp_relay_t *relay)
 
     tx = relay->tx;
 
-    if (relay->failure.code / 100 == 4 || relay->nrefused == tx->nrcpts) {
+    if (relay->failure.code / 100 == 4
+        || relay->nrefused == relay->delivery->nrcpts)
+    {
         return NGX_OK;
     }
 
@@ -733,11 +781,15 @@ ngx_smtp_relay_refused(ngx_smtp_relay_t *relay)
 static ngx_int_t
 ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay)
 {
-    ngx_str_t            id;
-    ngx_smtp_tx_t       *tx;
     ngx_smtp_verdict_t   verdict;
 
-    tx = relay->tx;
+    if (relay->part && relay->client->body == NULL) {
+        return ngx_smtp_relay_reply_part(relay);
+    }
+
+    if (relay->end_sent && ngx_smtp_relay_each(relay)) {
+        return ngx_smtp_relay_answer_each(relay);
+    }
 
     if (relay->client->reply.code / 100 == 3) {
         /* it has gone out of step */
@@ -748,7 +800,7 @@ ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay)
         return ngx_smtp_relay_server_failed(relay);
     }
 
-    if (ngx_smtp_relay_verdict(relay, &verdict) != NGX_OK) {
+    if (ngx_smtp_relay_outcome(relay, &verdict) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -774,22 +826,68 @@ ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay)
 
     relay->client->tx_open = (relay->chunk && verdict.code / 100 != 2);
 
-    if (verdict.code / 100 == 2) {
-        id.data = tx->id;
-        id.len = NGX_SMTP_ID_LEN;
-
-        if (ngx_smtp_verdict_set_arg(&verdict, tx->pool,
-                                     NGX_SMTP_REPLY_ACCEPTED, &id)
-            != NGX_OK)
-        {
-            /* it has been taken, and nothing else may be said */
-            ngx_smtp_verdict_set(&verdict, NGX_SMTP_REPLY_OK);
-        }
-    }
-
     relay->failure = verdict;
 
     ngx_smtp_relay_finish(relay);
 
     return NGX_DONE;
+}
+
+
+/* to BDAT with all of the message, but without LAST: see commit() */
+
+static ngx_int_t
+ngx_smtp_relay_reply_part(ngx_smtp_relay_t *relay)
+{
+    relay->part = 0;
+
+    if (relay->bye) {
+        return ngx_smtp_relay_server_failed(relay);
+    }
+
+    if (relay->client->reply.code / 100 == 2) {
+        ngx_smtp_relay_hold(relay);
+        return NGX_OK;
+    }
+
+    if (relay->client->reply.code / 100 == 3
+        || ngx_smtp_relay_verdict(relay, &relay->failure) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_smtp_relay_finish(relay);
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_smtp_relay_outcome(ngx_smtp_relay_t *relay, ngx_smtp_verdict_t *verdict)
+{
+    ngx_str_t       id;
+    ngx_smtp_tx_t  *tx;
+
+    tx = relay->tx;
+
+    if (ngx_smtp_relay_verdict(relay, verdict) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (verdict->code / 100 != 2) {
+        return NGX_OK;
+    }
+
+    id.data = tx->id;
+    id.len = NGX_SMTP_ID_LEN;
+
+    if (ngx_smtp_verdict_set_arg(verdict, tx->pool, NGX_SMTP_REPLY_ACCEPTED,
+                                 &id)
+        != NGX_OK)
+    {
+        /* it has been taken, and nothing else may be said */
+        ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_OK);
+    }
+
+    return NGX_OK;
 }

@@ -41,6 +41,13 @@ static char *ngx_mail_smtp_ext_route_rewrite(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_mail_smtp_ext_route_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_mail_smtp_ext_route_mixed_result(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+
+
+static ngx_conf_num_bounds_t  ngx_mail_smtp_ext_route_destinations = {
+    ngx_conf_check_num_bounds, 1, 1000
+};
 
 
 static ngx_command_t  ngx_mail_smtp_ext_route_commands[] = {
@@ -79,6 +86,20 @@ static ngx_command_t  ngx_mail_smtp_ext_route_commands[] = {
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_mail_smtp_ext_route_srv_conf_t, relay_from),
       "makes an open relay" },
+
+    { ngx_string("smtp_mixed_result"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE12,
+      ngx_mail_smtp_ext_route_mixed_result,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_max_destinations"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_mail_smtp_ext_route_srv_conf_t, max_destinations),
+      &ngx_mail_smtp_ext_route_destinations },
 
       ngx_null_command
 };
@@ -130,6 +151,13 @@ ngx_mail_smtp_ext_route_create_main_conf(ngx_conf_t *cf)
 static void *
 ngx_mail_smtp_ext_route_create_srv_conf(ngx_conf_t *cf)
 {
+    ngx_mail_smtp_ext_route_srv_conf_t  *rscf;
+
+    rscf = ngx_pcalloc(cf->pool, sizeof(ngx_mail_smtp_ext_route_srv_conf_t));
+    if (rscf == NULL) {
+        return NULL;
+    }
+
     /*
      * set by ngx_pcalloc():
      *
@@ -138,9 +166,13 @@ ngx_mail_smtp_ext_route_create_srv_conf(ngx_conf_t *cf)
      *     rscf->pass = NULL;
      *     rscf->relay_from = NULL;
      *     rscf->route = NULL;
+     *     rscf->report = NULL;
      */
 
-    return ngx_pcalloc(cf->pool, sizeof(ngx_mail_smtp_ext_route_srv_conf_t));
+    rscf->mixed_result = NGX_CONF_UNSET_UINT;
+    rscf->max_destinations = NGX_CONF_UNSET;
+
+    return rscf;
 }
 
 
@@ -188,6 +220,15 @@ ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf, void *parent,
         conf->routes = prev->routes;
     }
 
+    if (conf->mixed_result == NGX_CONF_UNSET_UINT) {
+        conf->report = prev->report;
+    }
+
+    ngx_conf_merge_uint_value(conf->mixed_result, prev->mixed_result,
+                              NGX_SMTP_ROUTE_MIXED_SINGLE);
+    ngx_conf_merge_value(conf->max_destinations, prev->max_destinations,
+                         NGX_SMTP_ROUTE_DESTINATIONS);
+
     if (ngx_mail_smtp_ext_route_dests(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
@@ -211,6 +252,9 @@ ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
     ngx_smtp_service_t   *service;
 
     service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
+
+    service->report = conf->report;
+    service->max_destinations = conf->max_destinations;
 
     n = conf->routes ? conf->routes->nelts : 0;
 
@@ -377,4 +421,45 @@ ngx_mail_smtp_ext_route_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rscf->pass = ngx_smtp_dest_parse(cf, dests, &value[1]);
 
     return rscf->pass ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* single, or bounce and the destination of the report */
+
+static char *
+ngx_mail_smtp_ext_route_mixed_result(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_mail_smtp_ext_route_srv_conf_t  *rscf = conf;
+
+    ngx_str_t         *value;
+    ngx_smtp_dests_t  *dests;
+
+    if (rscf->mixed_result != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "single") == 0 && cf->args->nelts == 2) {
+        rscf->mixed_result = NGX_SMTP_ROUTE_MIXED_SINGLE;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "bounce") != 0 || cf->args->nelts != 3) {
+        return "has to be \"single\", or \"bounce\" with a destination";
+    }
+
+    rscf->mixed_result = NGX_SMTP_ROUTE_MIXED_BOUNCE;
+
+    dests = ngx_mail_conf_get_module_main_conf(cf,
+                                              ngx_mail_smtp_ext_route_module);
+
+    rscf->report = ngx_smtp_dest_parse(cf, dests, &value[2]);
+
+    if (rscf->report == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return rscf->report->refuses ? "can't have that destination" : NGX_CONF_OK;
 }

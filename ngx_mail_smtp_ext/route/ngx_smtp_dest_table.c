@@ -16,6 +16,7 @@
 
 
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp;
+extern const ngx_smtp_dest_type_t  ngx_smtp_dest_lmtp;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_discard;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_reject;
@@ -26,6 +27,7 @@ ngx_smtp_dest_t *ngx_smtp_relay_dest_make(ngx_pool_t *pool, ngx_str_t *host,
 
 const ngx_smtp_dest_type_t *const  ngx_smtp_dest_table[] = {
     &ngx_smtp_dest_smtp,
+    &ngx_smtp_dest_lmtp,
     &ngx_smtp_dest_maildir,
     &ngx_smtp_dest_discard,
     &ngx_smtp_dest_reject,

@@ -100,17 +100,7 @@ ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         return NGX_DONE;
     }
 
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (tx->dest && tx->dest != rcpt->dest && !rcpt->dest->refuses) {
-        ngx_smtp_verdict_set(&rcpt->verdict,
-                             NGX_SMTP_REPLY_OTHER_DESTINATION);
-        return NGX_DONE;
-    }
-
-    return NGX_OK;
+    return rc;
 }
 
 

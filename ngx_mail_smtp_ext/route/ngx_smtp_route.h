@@ -64,11 +64,22 @@ typedef struct {
 } ngx_smtp_route_table_t;
 
 
+#define NGX_SMTP_ROUTE_MIXED_SINGLE  0
+#define NGX_SMTP_ROUTE_MIXED_BOUNCE  1
+
+/* each holds a connection while the others get the message */
+#define NGX_SMTP_ROUTE_DESTINATIONS  10
+
+
 typedef struct {
     ngx_array_t             *routes;        /* of ngx_smtp_route_t * */
     ngx_smtp_route_table_t  *table;         /* NULL: no smtp_recipient{} */
     ngx_smtp_dest_t         *pass;
     ngx_array_t             *relay_from;    /* of ngx_cidr_t */
+
+    ngx_uint_t               mixed_result;  /* NGX_SMTP_ROUTE_MIXED_* */
+    ngx_smtp_dest_t         *report;        /* of bounce */
+    ngx_int_t                max_destinations;
 
     ngx_smtp_route_t        *route;         /* whose block is being read */
 } ngx_mail_smtp_ext_route_srv_conf_t;

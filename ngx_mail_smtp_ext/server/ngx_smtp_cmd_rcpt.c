@@ -171,13 +171,15 @@ ngx_smtp_rcpt_done(ngx_smtp_session_t *s, ngx_int_t rc)
 static void
 ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc)
 {
-    ngx_uint_t        max;
-    ngx_smtp_tx_t    *tx;
-    ngx_smtp_rcpt_t  *rcpt;
+    ngx_uint_t            max;
+    ngx_smtp_tx_t        *tx;
+    ngx_smtp_rcpt_t      *rcpt;
+    ngx_smtp_delivery_t  *d;
 
     tx = s->tx;
     rcpt = tx->rcpt;
     tx->rcpt = NULL;
+    d = NULL;
 
     if (rc == NGX_ERROR || (rc == NGX_DONE && rcpt->verdict.code == 0)) {
         ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
@@ -190,7 +192,15 @@ ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc)
         ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_RECIPIENT_OK);
     }
 
-    if (rcpt->verdict.code >= 300 || rcpt->dest == NULL) {
+    if (rcpt->verdict.code < 300 && rcpt->dest) {
+        d = ngx_smtp_delivery_get(tx, rcpt->dest);
+
+        if (d == NULL) {
+            ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
+        }
+    }
+
+    if (d == NULL) {
         tx->nrefused++;
         ngx_smtp_reply_verdict(s, &rcpt->verdict);
 
@@ -204,7 +214,7 @@ ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc)
     }
 
     rcpt->n = tx->nrcpts++;
-    tx->dest = rcpt->dest;
+    d->nrcpts++;
 
     ngx_queue_insert_tail(&tx->rcpts, &rcpt->queue);
 

@@ -30,55 +30,25 @@ static void ngx_smtp_message_delivered(ngx_smtp_session_t *s, ngx_int_t rc);
 static void ngx_smtp_message_undecided(ngx_smtp_tx_t *tx);
 static void ngx_smtp_message_answer(ngx_smtp_session_t *s, ngx_int_t rc);
 static void ngx_smtp_message_answer_each(ngx_smtp_session_t *s);
-static void ngx_smtp_message_hold(void *owner);
-static void ngx_smtp_message_release(void *owner);
+static ngx_uint_t ngx_smtp_message_uniform(ngx_smtp_tx_t *tx);
 
 
 ngx_int_t
 ngx_smtp_message_start(ngx_smtp_tx_t *tx)
 {
-    ngx_smtp_spool_t    *spool;
     ngx_smtp_service_t  *service;
 
     service = tx->session->service;
 
-    spool = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_spool_t));
-    if (spool == NULL) {
+    if (ngx_smtp_tx_spool(tx) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    spool->pool = tx->pool;
-    spool->max_memory = service->body_buffer_size;
-    spool->temp_path = &service->temp_path->name;
-    spool->thread_pool = service->thread_pool;
-    spool->hold = ngx_smtp_message_hold;
-    spool->release = ngx_smtp_message_release;
-    spool->owner = tx;
-
-    if (ngx_smtp_spool_init(spool) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    tx->spool = spool;
     tx->data_start = ngx_current_msec;
     tx->dot.normalise = (service->bare_newline == NGX_SMTP_BARE_NORMALISE
                          && !tx->body_binary);
 
     return NGX_OK;
-}
-
-
-static void
-ngx_smtp_message_hold(void *owner)
-{
-    ngx_smtp_tx_hold(owner);
-}
-
-
-static void
-ngx_smtp_message_release(void *owner)
-{
-    ngx_smtp_tx_release(owner);
 }
 
 
@@ -370,11 +340,44 @@ ngx_smtp_message_answer(ngx_smtp_session_t *s, ngx_int_t rc)
     if (s->service->lmtp) {
         ngx_smtp_message_answer_each(s);
 
+    } else if (tx->prdr && !ngx_smtp_message_uniform(tx)) {
+
+        /* draft-hall-prdr: theirs, in the order of RCPT, and then of all */
+
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_PRDR);
+        ngx_smtp_message_answer_each(s);
+        ngx_smtp_reply_verdict(s, &tx->verdict);
+
     } else {
         ngx_smtp_reply_verdict(s, &tx->verdict);
     }
 
     ngx_smtp_tx_finish(tx);
+}
+
+
+/* one answer for all of them will do: it is the same */
+
+static ngx_uint_t
+ngx_smtp_message_uniform(ngx_smtp_tx_t *tx)
+{
+    ngx_uint_t           code;
+    ngx_queue_t         *q;
+    ngx_smtp_rcpt_t     *rcpt;
+
+    for (q = ngx_queue_head(&tx->rcpts);
+         q != ngx_queue_sentinel(&tx->rcpts);
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+        code = rcpt->verdict.code;
+
+        if (code && code / 100 != tx->verdict.code / 100) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -36,8 +36,8 @@ static ngx_fd_t ngx_smtp_spool_open_named(ngx_smtp_spool_t *spool,
     ngx_log_t *log);
 static void ngx_smtp_spool_read_work(void *data, ngx_log_t *log);
 static void ngx_smtp_spool_thread_release(void *data);
-static ssize_t ngx_smtp_spool_read_memory(ngx_smtp_spool_t *spool,
-    u_char *buf, size_t size, off_t offset);
+static void ngx_smtp_spool_read_release(void *data);
+static ssize_t ngx_smtp_spool_read_memory(ngx_smtp_spool_reader_t *reader);
 static void ngx_smtp_spool_cleanup(void *data);
 
 
@@ -385,25 +385,25 @@ ngx_smtp_spool_chain(ngx_smtp_spool_t *spool, ngx_pool_t *pool)
 
 
 ssize_t
-ngx_smtp_spool_read(ngx_smtp_spool_t *spool, u_char *buf, size_t size,
-    off_t offset, ngx_smtp_op_t *op)
+ngx_smtp_spool_read(ngx_smtp_spool_reader_t *reader, ngx_smtp_op_t *op)
 {
-    if (offset >= spool->file_size) {
-        return ngx_smtp_spool_read_memory(spool, buf, size,
-                                          offset - spool->file_size);
+    ngx_smtp_spool_t  *spool;
+
+    spool = reader->spool;
+
+    if (reader->offset >= spool->file_size) {
+        return ngx_smtp_spool_read_memory(reader);
     }
 
-    spool->read_buf = buf;
-    spool->read_size = ngx_min(size, NGX_SMTP_SPOOL_READ_SIZE);
-    spool->read_offset = offset;
+    reader->size = ngx_min(reader->size, NGX_SMTP_SPOOL_READ_SIZE);
 
-    spool->thread.work = ngx_smtp_spool_read_work;
-    spool->thread.release = ngx_smtp_spool_thread_release;
-    spool->thread.data = spool;
+    reader->thread.work = ngx_smtp_spool_read_work;
+    reader->thread.release = ngx_smtp_spool_read_release;
+    reader->thread.data = reader;
 
     spool->hold(spool->owner);
 
-    ngx_smtp_thread_run(&spool->thread, spool->thread_pool, op);
+    ngx_smtp_thread_run(&reader->thread, spool->thread_pool, op);
 
     return NGX_AGAIN;
 }
@@ -412,34 +412,43 @@ ngx_smtp_spool_read(ngx_smtp_spool_t *spool, u_char *buf, size_t size,
 static void
 ngx_smtp_spool_read_work(void *data, ngx_log_t *log)
 {
-    ngx_smtp_spool_t  *spool = data;
+    ngx_smtp_spool_reader_t  *reader = data;
 
     ssize_t  n;
 
-    n = ngx_smtp_spool_pread(spool, spool->read_buf, spool->read_size,
-                             spool->read_offset, log);
+    n = ngx_smtp_spool_pread(reader, log);
 
-    spool->read_size = (n > 0) ? (size_t) n : 0;
+    reader->size = (n > 0) ? (size_t) n : 0;
+}
+
+
+static void
+ngx_smtp_spool_read_release(void *data)
+{
+    ngx_smtp_spool_reader_t  *reader = data;
+
+    reader->spool->release(reader->spool->owner);
 }
 
 
 ssize_t
-ngx_smtp_spool_pread(ngx_smtp_spool_t *spool, u_char *buf, size_t size,
-    off_t offset, ngx_log_t *log)
+ngx_smtp_spool_pread(ngx_smtp_spool_reader_t *reader, ngx_log_t *log)
 {
-    ssize_t  n;
+    size_t             size;
+    ssize_t            n;
+    ngx_smtp_spool_t  *spool;
 
-    spool->err = 0;
+    spool = reader->spool;
+    reader->err = 0;
 
-    if (offset >= spool->file_size) {
-        return ngx_smtp_spool_read_memory(spool, buf, size,
-                                          offset - spool->file_size);
+    if (reader->offset >= spool->file_size) {
+        return ngx_smtp_spool_read_memory(reader);
     }
 
-    size = ngx_min((off_t) size, spool->file_size - offset);
+    size = ngx_min((off_t) reader->size, spool->file_size - reader->offset);
 
     do {
-        n = pread(spool->file.fd, buf, size, offset);
+        n = pread(spool->file.fd, reader->buf, size, reader->offset);
     } while (n == -1 && ngx_errno == NGX_EINTR);
 
     if (n > 0) {
@@ -448,9 +457,9 @@ ngx_smtp_spool_pread(ngx_smtp_spool_t *spool, u_char *buf, size_t size,
 
     /* 0: the file is shorter than what was written to it */
 
-    spool->err = (n == 0) ? NGX_EINVAL : ngx_errno;
+    reader->err = (n == 0) ? NGX_EINVAL : ngx_errno;
 
-    ngx_log_error(NGX_LOG_CRIT, log, spool->err,
+    ngx_log_error(NGX_LOG_CRIT, log, reader->err,
                   "pread() of a temporary file in \"%V\" failed",
                   spool->temp_path);
 
@@ -459,16 +468,18 @@ ngx_smtp_spool_pread(ngx_smtp_spool_t *spool, u_char *buf, size_t size,
 
 
 static ssize_t
-ngx_smtp_spool_read_memory(ngx_smtp_spool_t *spool, u_char *buf, size_t size,
-    off_t offset)
+ngx_smtp_spool_read_memory(ngx_smtp_spool_reader_t *reader)
 {
-    size_t        n, len;
+    off_t         offset;
+    size_t        n, len, size;
     u_char       *p;
     ngx_chain_t  *cl;
 
-    p = buf;
+    p = reader->buf;
+    size = reader->size;
+    offset = reader->offset - reader->spool->file_size;
 
-    for (cl = spool->bufs; cl && size; cl = cl->next) {
+    for (cl = reader->spool->bufs; cl && size; cl = cl->next) {
         len = cl->buf->last - cl->buf->pos;
 
         if (offset >= (off_t) len) {
@@ -484,5 +495,5 @@ ngx_smtp_spool_read_memory(ngx_smtp_spool_t *spool, u_char *buf, size_t size,
         offset = 0;
     }
 
-    return p - buf;
+    return p - reader->buf;
 }

@@ -42,16 +42,24 @@ typedef struct {
     ngx_file_t            file;          /* fd NGX_INVALID_FILE: none */
     off_t                 file_size;
     off_t                 size;          /* of all */
-    ngx_err_t             err;           /* of the last failed operation */
+    ngx_err_t             err;           /* of the last _flush() */
 
     unsigned              full:1;        /* memory is, call _flush() */
     unsigned              writing:1;
 
-    ngx_smtp_thread_t     thread;
-    u_char               *read_buf;      /* of the read under way */
-    size_t                read_size;
-    off_t                 read_offset;
+    ngx_smtp_thread_t     thread;        /* of _flush() */
 } ngx_smtp_spool_t;
+
+
+/* one of those who read it; one read at a time */
+typedef struct {
+    ngx_smtp_spool_t     *spool;
+    ngx_smtp_thread_t     thread;
+    u_char               *buf;
+    size_t                size;
+    off_t                 offset;
+    ngx_err_t             err;           /* of the last read, 0: it went well */
+} ngx_smtp_spool_reader_t;
 
 
 /* fills a zeroed spool whose pool .. owner are set; NGX_OK or NGX_ERROR */
@@ -78,17 +86,17 @@ void ngx_smtp_spool_flush(ngx_smtp_spool_t *spool, ngx_smtp_op_t *op);
 ngx_chain_t *ngx_smtp_spool_chain(ngx_smtp_spool_t *spool, ngx_pool_t *pool);
 
 /*
- * Reads up to size octets at offset into buf, which must stay.  Returns how
- * many, at once, where they are in memory, 0 behind the end.  NGX_AGAIN where
- * they are in the file: op, started, finishes with NGX_OK and their number in
- * read_size, 0 when that failed (err), or with NGX_ERROR.
+ * Reads up to size octets at offset into reader's buf, which must stay, as
+ * reader itself.  Returns how many, at once, where they are in memory, 0 behind
+ * the end.  NGX_AGAIN where they are in the file: op, started, finishes with
+ * NGX_OK and their number in size, 0 when that failed (err), or with
+ * NGX_ERROR.
  */
-ssize_t ngx_smtp_spool_read(ngx_smtp_spool_t *spool, u_char *buf,
-    size_t size, off_t offset, ngx_smtp_op_t *op);
+ssize_t ngx_smtp_spool_read(ngx_smtp_spool_reader_t *reader,
+    ngx_smtp_op_t *op);
 
 /* the same from inside a thread, blocking; -1: err is set, logged to log */
-ssize_t ngx_smtp_spool_pread(ngx_smtp_spool_t *spool, u_char *buf,
-    size_t size, off_t offset, ngx_log_t *log);
+ssize_t ngx_smtp_spool_pread(ngx_smtp_spool_reader_t *reader, ngx_log_t *log);
 
 
 #endif /* _NGX_SMTP_SPOOL_H_INCLUDED_ */

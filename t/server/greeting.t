@@ -91,7 +91,7 @@ sub ehlo_reply {
 
 my @first = ('PIPELINING', 'SIZE 33554432', '8BITMIME', 'CHUNKING',
              'BINARYMIME', 'SMTPUTF8');
-my @last = ('ENHANCEDSTATUSCODES', 'DSN', 'LIMITS RCPTMAX=1000', 'HELP');
+my @last = ('ENHANCEDSTATUSCODES', 'DSN', 'LIMITS RCPTMAX=1000', 'PRDR', 'HELP');
 my $plain = ehlo_reply('mx.example.com', @first, @last);
 
 my $c = $t->client('smtp');

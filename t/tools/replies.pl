@@ -317,6 +317,8 @@ SERVER_LACKS_RELEASE | | a message with HOLDFOR or HOLDUNTIL, and the next hop h
 SERVER_LACKS_RRVS | | a recipient with RRVS without `;C`, and the destination has no RRVS, or the address is rewritten
 BY_EXPIRED | | the time of BY with mode R is over
 SERVER_CHANGED | | a recipient that was accepted at RCPT is refused now that the message is complete; nobody got it
+REPORT_LOST | | `smtp_mixed_result bounce`: some recipients have got the message, and the report on the others was not taken
+PRDR | | the message was given to a destination, the client said PRDR, and not all recipients fared alike
 PARTLY_REFUSED | address | with `smtp_pass_mode buffered`, the next hop refused some of the recipients for good; nobody got it
 
 BAD_CERTIFICATE | | the client's certificate is not one that `ssl_verify_client` takes; in place of the greeting, or in reply to the first command after STARTTLS

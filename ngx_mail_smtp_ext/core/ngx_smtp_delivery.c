@@ -1,0 +1,85 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_core.h>
+
+
+/*
+ * Deliveries of a transaction: one for each destination among its recipients.
+ * There are few (smtp_max_destinations), so a list is enough.
+ */
+
+
+ngx_smtp_delivery_t *
+ngx_smtp_delivery_get(ngx_smtp_tx_t *tx, ngx_smtp_dest_t *dest)
+{
+    ngx_queue_t          *q;
+    ngx_smtp_delivery_t  *d;
+
+    for (q = ngx_queue_head(&tx->deliveries);
+         q != ngx_queue_sentinel(&tx->deliveries);
+         q = ngx_queue_next(q))
+    {
+        d = ngx_queue_data(q, ngx_smtp_delivery_t, queue);
+
+        if (d->dest == dest) {
+            return d;
+        }
+    }
+
+    d = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_delivery_t));
+    if (d == NULL) {
+        return NULL;
+    }
+
+    d->tx = tx;
+    d->dest = dest;
+    d->log.connect_time = (ngx_msec_t) -1;
+
+    ngx_queue_insert_tail(&tx->deliveries, &d->queue);
+
+    return d;
+}
+
+
+ngx_smtp_rcpt_t *
+ngx_smtp_delivery_first(ngx_smtp_delivery_t *d)
+{
+    return ngx_smtp_delivery_next(d, NULL);
+}
+
+
+ngx_smtp_rcpt_t *
+ngx_smtp_delivery_next(ngx_smtp_delivery_t *d, ngx_smtp_rcpt_t *rcpt)
+{
+    ngx_queue_t  *q, *rcpts;
+
+    rcpts = &d->tx->rcpts;
+
+    q = rcpt ? &rcpt->queue : rcpts;
+
+    for (q = ngx_queue_next(q); q != rcpts; q = ngx_queue_next(q)) {
+
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        if (rcpt->dest == d->dest) {
+            return rcpt;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_smtp_delivery_ready(ngx_smtp_delivery_t *d)
+{
+    d->ready = 1;
+    d->ready_handler(d);
+}

@@ -1,0 +1,567 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_core.h>
+#include <ngx_smtp_esmtp.h>
+#include <ngx_smtp_report.h>
+
+
+/*
+ * A message to its destinations, and what came of all of them in one reply, or
+ * in one for each recipient.  docs/dev/delivery.md tells why it is so.
+ *
+ * One destination gets the message at once.  Where there are several, all of
+ * them get it but for the end mark; only when each stands there, or has said
+ * no, the marks follow.  Destinations that can't stand there (a maildir) begin
+ * at that moment.  Until then everything can still be forgotten, and a
+ * temporary failure of one makes it so, unless each recipient has a reply of
+ * its own.
+ */
+
+
+typedef struct {
+    ngx_smtp_tx_t    *tx;
+    ngx_smtp_op_t    *op;            /* the phase's; NULL: cancelled */
+    ngx_smtp_op_t     wait;          /* for ready ones, for the report */
+
+    ngx_uint_t        committed;
+} ngx_smtp_deliver_t;
+
+
+/* what came of the recipients, counted */
+typedef struct {
+    ngx_uint_t           taken;
+    ngx_uint_t           refused;
+    ngx_smtp_rcpt_t     *accepted;   /* the first of each kind, or NULL */
+    ngx_smtp_rcpt_t     *temporary;
+    ngx_smtp_rcpt_t     *permanent;
+} ngx_smtp_outcome_t;
+
+
+static ngx_uint_t ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx);
+static ngx_uint_t ngx_smtp_deliver_several(ngx_smtp_tx_t *tx);
+static void ngx_smtp_deliver_start(ngx_smtp_deliver_t *deliver,
+    ngx_smtp_delivery_t *d);
+static void ngx_smtp_deliver_done(ngx_smtp_op_t *op);
+static void ngx_smtp_deliver_ready(ngx_smtp_delivery_t *d);
+static void ngx_smtp_deliver_woken(ngx_smtp_op_t *op);
+static void ngx_smtp_deliver_next(ngx_smtp_deliver_t *deliver);
+static ngx_smtp_delivery_t *ngx_smtp_deliver_failed(ngx_smtp_tx_t *tx);
+static void ngx_smtp_deliver_commit(ngx_smtp_deliver_t *deliver);
+static void ngx_smtp_deliver_abort(ngx_smtp_deliver_t *deliver,
+    ngx_smtp_delivery_t *failed);
+static void ngx_smtp_deliver_settle(ngx_smtp_deliver_t *deliver);
+static void ngx_smtp_deliver_count(ngx_smtp_tx_t *tx,
+    ngx_smtp_outcome_t *outcome);
+static void ngx_smtp_deliver_reported(ngx_smtp_op_t *op);
+static void ngx_smtp_deliver_cancel(ngx_smtp_op_t *op);
+
+
+#define ngx_smtp_deliver_each(q, tx)                                         \
+    for (q = ngx_queue_head(&(tx)->deliveries);                              \
+         q != ngx_queue_sentinel(&(tx)->deliveries);                         \
+         q = ngx_queue_next(q))
+
+#define ngx_smtp_deliver_data(q)                                             \
+    (ngx_queue_data(q, ngx_smtp_delivery_t, queue))
+
+
+/* a row of the phase RCPT: may it be added, and what does it say to that? */
+
+ngx_int_t
+ngx_smtp_deliver_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    ngx_int_t             rc;
+    ngx_smtp_dest_t      *dest;
+    ngx_smtp_delivery_t  *d;
+
+    dest = tx->rcpt->dest;
+
+    if (dest == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (!ngx_smtp_deliver_joins(tx)) {
+        ngx_smtp_verdict_set(&tx->rcpt->verdict,
+                             NGX_SMTP_REPLY_OTHER_DESTINATION);
+        return NGX_DONE;
+    }
+
+    d = ngx_smtp_delivery_get(tx, dest);
+
+    if (d == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (dest->type->verify == NULL) {
+
+        /* a destination of our own is asked what it is able to do */
+
+        tx->delivery = d;
+
+        if (dest->caps
+            && ngx_smtp_esmtp_check(dest->caps, tx, &tx->rcpt->verdict)
+               != NGX_OK)
+        {
+            return NGX_DONE;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    rc = dest->type->verify(d, op);
+
+    if (rc == NGX_OK && tx->rcpt->verdict.code >= 300) {
+        return NGX_DONE;
+    }
+
+    return rc;
+}
+
+
+/*
+ * RFC 5321, 4.5.3.1.10: 452 makes the client send the others again.  That is
+ * how recipients get a true answer each where one reply has to do for all.
+ */
+
+static ngx_uint_t
+ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx)
+{
+    ngx_uint_t            n, same, told;
+    ngx_queue_t          *q;
+    ngx_smtp_dest_t      *dest;
+    ngx_smtp_session_t   *s;
+    ngx_smtp_delivery_t  *d;
+
+    s = tx->session;
+    dest = tx->rcpt->dest;
+
+    if (tx->nrcpts == 0) {
+
+        if (s->service->lmtp || tx->prdr) {
+            tx->mixed = NGX_SMTP_MIXED_EACH;
+
+        } else if (s->service->report && tx->mail_from.len) {
+            tx->mixed = NGX_SMTP_MIXED_REPORT;
+
+        } else {
+            /* RFC 5321, 6.1: nothing is reported to the null path */
+            tx->mixed = NGX_SMTP_MIXED_NEVER;
+        }
+    }
+
+    n = 0;
+    same = 0;
+
+    ngx_smtp_deliver_each(q, tx) {
+        d = ngx_smtp_deliver_data(q);
+
+        if (d->nrcpts) {
+            n++;
+            same |= (d->dest == dest);
+        }
+    }
+
+    /* who must not be told of a failure can't be in a mixed result */
+
+    told = (tx->mixed != NGX_SMTP_MIXED_REPORT
+            || ngx_smtp_esmtp_dsn_failure(tx->rcpt));
+
+    if (dest->refuses) {
+        /* what it says has nothing to do with the others */
+        return 1;
+    }
+
+    if (n == 0 || (n == 1 && same && !dest->type->each)) {
+
+        if (!told) {
+            tx->mixed = NGX_SMTP_MIXED_NEVER;
+        }
+
+        return 1;
+    }
+
+    return told && tx->mixed != NGX_SMTP_MIXED_NEVER
+           && (same || n < s->service->max_destinations);
+}
+
+
+/* the row of the phase DELIVER */
+
+ngx_int_t
+ngx_smtp_deliver_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    ngx_uint_t            several;
+    ngx_queue_t          *q;
+    ngx_smtp_deliver_t   *deliver;
+    ngx_smtp_delivery_t  *d;
+
+    deliver = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_deliver_t));
+    if (deliver == NULL) {
+        return NGX_ERROR;
+    }
+
+    deliver->tx = tx;
+    deliver->op = op;
+
+    op->worker = deliver;
+    op->cancel = ngx_smtp_deliver_cancel;
+
+    several = ngx_smtp_deliver_several(tx);
+
+    ngx_smtp_deliver_each(q, tx) {
+        d = ngx_smtp_deliver_data(q);
+
+        d->ready_handler = ngx_smtp_deliver_ready;
+        d->op.data = deliver;
+
+        if (d->nrcpts == 0) {
+            d->done = 1;
+            continue;
+        }
+
+        d->hold = several;
+
+        if (several && d->dest->type->commit == NULL) {
+            d->ready = 1;
+            continue;
+        }
+
+        ngx_smtp_deliver_start(deliver, d);
+    }
+
+    ngx_smtp_deliver_next(deliver);
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_uint_t
+ngx_smtp_deliver_several(ngx_smtp_tx_t *tx)
+{
+    ngx_uint_t    n;
+    ngx_queue_t  *q;
+
+    n = 0;
+
+    ngx_smtp_deliver_each(q, tx) {
+        n += (ngx_smtp_deliver_data(q)->nrcpts != 0);
+    }
+
+    return n > 1;
+}
+
+
+static void
+ngx_smtp_deliver_start(ngx_smtp_deliver_t *deliver, ngx_smtp_delivery_t *d)
+{
+    ngx_smtp_tx_t  *tx;
+
+    tx = deliver->tx;
+
+    tx->delivery = d;
+
+    if (d->dest->type->verify == NULL && d->dest->caps
+        && ngx_smtp_esmtp_check(d->dest->caps, tx, &d->verdict) != NGX_OK)
+    {
+        d->done = 1;
+        return;
+    }
+
+    ngx_smtp_op_start(&d->op, &tx->ops, ngx_smtp_deliver_done, deliver,
+                      tx->session->connection->log);
+
+    d->dest->type->deliver(d, &d->op);
+}
+
+
+static void
+ngx_smtp_deliver_done(ngx_smtp_op_t *op)
+{
+    ngx_smtp_delivery_t  *d;
+
+    d = (ngx_smtp_delivery_t *) ((u_char *) op
+                                 - offsetof(ngx_smtp_delivery_t, op));
+
+    /* nobody took it: whatever was said before is no 2xx */
+
+    if (op->rc == NGX_ERROR || d->verdict.code == 0) {
+        ngx_smtp_verdict_set(&d->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
+    }
+
+    d->done = 1;
+
+    ngx_smtp_deliver_next(op->data);
+}
+
+
+/* called from wherever the destination is; the rest comes from the loop */
+
+static void
+ngx_smtp_deliver_ready(ngx_smtp_delivery_t *d)
+{
+    ngx_smtp_deliver_t  *deliver;
+
+    deliver = d->op.data;
+
+    if (deliver->wait.active) {
+        return;
+    }
+
+    ngx_smtp_op_start(&deliver->wait, &deliver->tx->ops,
+                      ngx_smtp_deliver_woken, deliver,
+                      deliver->tx->session->connection->log);
+
+    ngx_smtp_op_finish(&deliver->wait, NGX_OK);
+}
+
+
+static void
+ngx_smtp_deliver_woken(ngx_smtp_op_t *op)
+{
+    ngx_smtp_deliver_next(op->data);
+}
+
+
+static void
+ngx_smtp_deliver_next(ngx_smtp_deliver_t *deliver)
+{
+    ngx_queue_t          *q;
+    ngx_smtp_tx_t        *tx;
+    ngx_smtp_delivery_t  *d, *failed;
+
+    tx = deliver->tx;
+
+    if (!deliver->committed) {
+
+        ngx_smtp_deliver_each(q, tx) {
+            d = ngx_smtp_deliver_data(q);
+
+            if (!d->done && !d->ready) {
+                return;
+            }
+        }
+
+        deliver->committed = 1;
+
+        failed = ngx_smtp_deliver_failed(tx);
+
+        if (failed) {
+            ngx_smtp_deliver_abort(deliver, failed);
+
+        } else {
+            ngx_smtp_deliver_commit(deliver);
+        }
+    }
+
+    ngx_smtp_deliver_each(q, tx) {
+        if (!ngx_smtp_deliver_data(q)->done) {
+            return;
+        }
+    }
+
+    ngx_smtp_op_cancel(&deliver->wait);
+
+    ngx_smtp_deliver_settle(deliver);
+}
+
+
+/* who makes it better that nobody gets it now: the client will try again */
+
+static ngx_smtp_delivery_t *
+ngx_smtp_deliver_failed(ngx_smtp_tx_t *tx)
+{
+    ngx_queue_t          *q;
+    ngx_smtp_delivery_t  *d;
+
+    if (tx->mixed == NGX_SMTP_MIXED_EACH) {
+        return NULL;
+    }
+
+    ngx_smtp_deliver_each(q, tx) {
+        d = ngx_smtp_deliver_data(q);
+
+        if (d->nrcpts && d->done && d->verdict.code / 100 == 4) {
+            return d;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_smtp_deliver_commit(ngx_smtp_deliver_t *deliver)
+{
+    ngx_queue_t          *q;
+    ngx_smtp_delivery_t  *d;
+
+    ngx_smtp_deliver_each(q, deliver->tx) {
+        d = ngx_smtp_deliver_data(q);
+
+        d->hold = 0;
+
+        if (d->done) {
+            continue;
+        }
+
+        if (d->dest->type->commit) {
+            d->dest->type->commit(d);
+
+        } else {
+            ngx_smtp_deliver_start(deliver, d);
+        }
+    }
+}
+
+
+static void
+ngx_smtp_deliver_abort(ngx_smtp_deliver_t *deliver,
+    ngx_smtp_delivery_t *failed)
+{
+    ngx_queue_t          *q;
+    ngx_smtp_delivery_t  *d;
+
+    ngx_smtp_deliver_each(q, deliver->tx) {
+        d = ngx_smtp_deliver_data(q);
+
+        if (!d->done) {
+            ngx_smtp_op_cancel(&d->op);
+
+            d->verdict = failed->verdict;
+            d->done = 1;
+        }
+    }
+}
+
+
+static void
+ngx_smtp_deliver_settle(ngx_smtp_deliver_t *deliver)
+{
+    ngx_smtp_tx_t       *tx;
+    ngx_smtp_rcpt_t     *rcpt;
+    ngx_smtp_outcome_t   outcome;
+
+    tx = deliver->tx;
+
+    ngx_smtp_deliver_count(tx, &outcome);
+
+    if (outcome.taken && outcome.refused
+        && tx->mixed == NGX_SMTP_MIXED_REPORT)
+    {
+        ngx_smtp_op_start(&deliver->wait, &tx->ops, ngx_smtp_deliver_reported,
+                          deliver, tx->session->connection->log);
+
+        ngx_smtp_report_send(tx, &deliver->wait);
+        return;
+    }
+
+    /* of several refusals a temporary one counts: it may turn out well */
+
+    rcpt = outcome.temporary ? outcome.temporary : outcome.permanent;
+
+    if (rcpt == NULL
+        || (outcome.taken && tx->mixed == NGX_SMTP_MIXED_EACH))
+    {
+        rcpt = outcome.accepted;
+    }
+
+    tx->verdict = rcpt->verdict;
+
+    ngx_smtp_op_finish(deliver->op, NGX_DONE);
+}
+
+
+static void
+ngx_smtp_deliver_count(ngx_smtp_tx_t *tx, ngx_smtp_outcome_t *outcome)
+{
+    ngx_queue_t       *q;
+    ngx_smtp_rcpt_t   *rcpt, **first;
+
+    ngx_memzero(outcome, sizeof(ngx_smtp_outcome_t));
+
+    for (q = ngx_queue_head(&tx->rcpts);
+         q != ngx_queue_sentinel(&tx->rcpts);
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        if (rcpt->verdict.code == 0) {
+            rcpt->verdict = ngx_smtp_delivery_get(tx, rcpt->dest)->verdict;
+        }
+
+        switch (rcpt->verdict.code / 100) {
+
+        case 2:
+            outcome->taken++;
+            first = &outcome->accepted;
+            break;
+
+        case 5:
+            outcome->refused++;
+            first = &outcome->permanent;
+            break;
+
+        default:
+            outcome->refused++;
+            first = &outcome->temporary;
+        }
+
+        if (*first == NULL) {
+            *first = rcpt;
+        }
+    }
+}
+
+
+/*
+ * With the report on its way the rest of the recipients is accounted for.
+ * Without it the client has to try again, for all of them: a copy too many is
+ * better than one that nobody knows to be missing.
+ */
+
+static void
+ngx_smtp_deliver_reported(ngx_smtp_op_t *op)
+{
+    ngx_smtp_tx_t       *tx;
+    ngx_smtp_deliver_t  *deliver;
+    ngx_smtp_outcome_t   outcome;
+
+    deliver = op->data;
+    tx = deliver->tx;
+
+    ngx_smtp_deliver_count(tx, &outcome);
+
+    if (op->rc == NGX_OK) {
+        tx->verdict = outcome.accepted->verdict;
+
+    } else {
+        ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_REPORT_LOST);
+    }
+
+    ngx_smtp_op_finish(deliver->op, NGX_DONE);
+}
+
+
+static void
+ngx_smtp_deliver_cancel(ngx_smtp_op_t *op)
+{
+    ngx_queue_t         *q;
+    ngx_smtp_deliver_t  *deliver;
+
+    deliver = op->worker;
+
+    ngx_smtp_op_cancel(&deliver->wait);
+
+    ngx_smtp_deliver_each(q, deliver->tx) {
+        ngx_smtp_op_cancel(&ngx_smtp_deliver_data(q)->op);
+    }
+}
