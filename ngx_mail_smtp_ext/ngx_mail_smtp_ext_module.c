@@ -57,6 +57,8 @@ static char *ngx_mail_smtp_ext_check_text_line(ngx_conf_t *cf, void *post,
     void *data);
 static void ngx_mail_smtp_ext_merge_queries(ngx_smtp_service_t *prev,
     ngx_smtp_service_t *conf);
+static char *ngx_mail_smtp_ext_merge_submission(ngx_conf_t *cf,
+    ngx_smtp_service_t *prev, ngx_smtp_service_t *conf);
 static void ngx_mail_smtp_ext_merge_strict(ngx_smtp_strict_t *prev,
     ngx_smtp_strict_t *conf);
 
@@ -244,6 +246,20 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
       offsetof(ngx_smtp_service_t, lmtp),
       NULL },
 
+    { ngx_string("smtp_submission"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, submission),
+      NULL },
+
+    { ngx_string("smtp_auth_required"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, auth_required),
+      NULL },
+
     { ngx_string("smtp_xclient_from"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
       ngx_smtp_conf_set_cidr_slot,
@@ -426,6 +442,8 @@ ngx_mail_smtp_ext_create_conf(ngx_conf_t *cf)
     conf->queries[NGX_SMTP_QUERY_EXPN] = NGX_CONF_UNSET_UINT;
     conf->queries[NGX_SMTP_QUERY_ETRN] = NGX_CONF_UNSET_UINT;
     conf->lmtp = NGX_CONF_UNSET;
+    conf->submission = NGX_CONF_UNSET;
+    conf->auth_required = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -441,6 +459,12 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_mail_core_srv_conf_t  *cscf;
 
     cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
+
+    /* what others are by default depends on it */
+
+    if (ngx_mail_smtp_ext_merge_submission(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     /* "timeout", where it was set; our default is RFC 5321's, 4.5.3.2.7 */
 
@@ -503,6 +527,36 @@ ngx_mail_smtp_ext_merge_queries(ngx_smtp_service_t *prev,
     ngx_conf_merge_uint_value(conf->queries[NGX_SMTP_QUERY_ETRN],
                               prev->queries[NGX_SMTP_QUERY_ETRN],
                               NGX_SMTP_QUERY_OFF);
+}
+
+
+static char *
+ngx_mail_smtp_ext_merge_submission(ngx_conf_t *cf, ngx_smtp_service_t *prev,
+    ngx_smtp_service_t *conf)
+{
+    ngx_uint_t  *etrn;
+
+    ngx_conf_merge_value(conf->submission, prev->submission, 0);
+    ngx_conf_merge_value(conf->auth_required, prev->auth_required,
+                         conf->submission);
+
+    if (!conf->submission) {
+        return NGX_CONF_OK;
+    }
+
+    /* RFC 6409, 7 */
+
+    etrn = &conf->queries[NGX_SMTP_QUERY_ETRN];
+
+    if (*etrn != NGX_CONF_UNSET_UINT && *etrn != NGX_SMTP_QUERY_OFF) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"smtp_etrn\" is not for \"smtp_submission\"");
+        return NGX_CONF_ERROR;
+    }
+
+    *etrn = NGX_SMTP_QUERY_OFF;
+
+    return NGX_CONF_OK;
 }
 
 

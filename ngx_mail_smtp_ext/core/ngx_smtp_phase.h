@@ -16,6 +16,7 @@
 
 typedef enum {
     NGX_SMTP_PHASE_CONNECT = 0,  /* before the greeting */
+    NGX_SMTP_PHASE_MAIL,         /* tx->mail_from: may it */
     NGX_SMTP_PHASE_RCPT,         /* tx->rcpt: who, where to, may it */
     NGX_SMTP_PHASE_DELIVER,      /* the message is complete */
     NGX_SMTP_PHASE_QUERY,        /* s->query: VRFY, EXPN, ETRN */

@@ -107,6 +107,7 @@
     X(AUTH_UNAVAILABLE, 454, 4, 7, 0, 0,                                     \
       "Temporary authentication failure")                                    \
     X(AUTH_DONE,        503, 5, 5, 1, FAULT, "Already authenticated")        \
+    X(NEED_AUTH,        530, 5, 7, 0, FAULT, "Authentication required")      \
                                                                              \
     /* XCLIENT, XFORWARD */                                                  \
                                                                              \
@@ -123,6 +124,12 @@
     /* recipients and messages */                                            \
                                                                              \
     X(RELAY_DENIED,     550, 5, 7, 1, FAULT, "Relaying denied")              \
+    X(SENDER_DENIED,    550, 5, 7, 1, FAULT,                                 \
+      "Sender address is not one of the user's")                             \
+    X(SENDER_UNQUALIFIED, 554, 5, 1, 8, FAULT,                               \
+      "Sender's domain is not fully qualified")                              \
+    X(RECIPIENT_UNQUALIFIED, 554, 5, 1, 2, FAULT,                            \
+      "Recipient's domain is not fully qualified")                           \
     X(SENDER_NEEDS_UTF8, 550, 5, 6, 7, FAULT,                                \
       "Sender address needs SMTPUTF8")                                       \
     X(RECIPIENT_NEEDS_UTF8, 553, 5, 6, 7, FAULT,                             \

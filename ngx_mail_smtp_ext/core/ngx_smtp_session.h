@@ -86,6 +86,8 @@ struct ngx_smtp_service_s {
     ngx_uint_t           queries[3];         /* NGX_SMTP_QUERY_*, of VRFY,
                                                 EXPN, ETRN */
     ngx_flag_t           lmtp;               /* RFC 2033 */
+    ngx_flag_t           submission;         /* RFC 6409 */
+    ngx_flag_t           auth_required;
 };
 
 

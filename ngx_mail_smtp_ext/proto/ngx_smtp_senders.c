@@ -59,8 +59,6 @@ ngx_smtp_senders_parse(u_char *dst, ngx_str_t *list)
             return NULL;
         }
 
-        *dst++ = LF;
-
         for (p = end; p < last && ngx_smtp_senders_is_wsp(*p); p++) {
             /* void */
         }
@@ -103,6 +101,7 @@ ngx_smtp_senders_item(u_char *dst, u_char *p, u_char *last)
 
     if (last - p == 1 && *p == '*') {
         *dst++ = '*';
+        *dst++ = LF;
         return dst;
     }
 
@@ -131,13 +130,7 @@ ngx_smtp_senders_item(u_char *dst, u_char *p, u_char *last)
         return NULL;
     }
 
-    last = ngx_smtp_local_unquote(dst, &path.local);
-    *last++ = '@';
-    last = ngx_cpymem(last, path.domain.data, path.domain.len);
-
-    ngx_strlow(dst, dst, last - dst);
-
-    return last;
+    return ngx_smtp_senders_write(dst, &path);
 }
 
 
@@ -162,7 +155,28 @@ ngx_smtp_senders_domain(u_char *dst, u_char *p, u_char *last)
 
     ngx_strlow(dst, p, last - p);
 
-    return dst + (last - p);
+    dst += last - p;
+    *dst++ = LF;
+
+    return dst;
+}
+
+
+u_char *
+ngx_smtp_senders_write(u_char *dst, ngx_smtp_path_t *mailbox)
+{
+    u_char  *last;
+
+    last = ngx_smtp_local_unquote(dst, &mailbox->local);
+
+    *last++ = '@';
+    last = ngx_cpymem(last, mailbox->domain.data, mailbox->domain.len);
+
+    ngx_strlow(dst, dst, last - dst);
+
+    *last++ = LF;
+
+    return last;
 }
 
 

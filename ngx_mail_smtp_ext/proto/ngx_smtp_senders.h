@@ -36,6 +36,12 @@
 u_char *ngx_smtp_senders_parse(u_char *dst, ngx_str_t *list);
 
 /*
+ * Writes a list of this mailbox alone, whatever it looks like, to dst: its
+ * length and an octet more at the most.  Returns the end.
+ */
+u_char *ngx_smtp_senders_write(u_char *dst, ngx_smtp_path_t *mailbox);
+
+/*
  * Does the mailbox fit a list, as _parse() wrote it?  Letters count in any
  * case.  With a delimiter ("+"; 0: none), user+anything@domain fits where
  * user@domain does.

@@ -214,6 +214,18 @@ ngx_smtp_command_allowed(ngx_smtp_session_t *s, const ngx_smtp_command_t *cmd,
         return NGX_DECLINED;
     }
 
+    /*
+     * RFC 6409, 4.3: whoever smtp_relay_from names has been authorized by
+     * other means.
+     */
+
+    if ((cmd->flags & NGX_SMTP_CMD_AUTH) && s->service->auth_required
+        && !s->authenticated && !s->trusted)
+    {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_NEED_AUTH);
+        return NGX_DECLINED;
+    }
+
     if ((cmd->flags & NGX_SMTP_CMD_NO_TX) && s->tx) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_IN_TRANSACTION);
         return NGX_DECLINED;

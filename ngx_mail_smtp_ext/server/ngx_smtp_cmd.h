@@ -28,6 +28,7 @@
 #define NGX_SMTP_CMD_HIDDEN   0x80   /* HELP does not name it */
 #define NGX_SMTP_CMD_IDLE     0x100  /* brings no message nearer */
 #define NGX_SMTP_CMD_END      0x200  /* of a client that is refused as well */
+#define NGX_SMTP_CMD_AUTH     0x400  /* needs a login where that is a must */
 
 
 typedef struct {

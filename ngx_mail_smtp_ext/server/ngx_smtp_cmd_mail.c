@@ -19,6 +19,11 @@
 #define NGX_SMTP_MAIL_PREFIX  "FROM:"
 
 
+static void ngx_smtp_mail_done(ngx_smtp_session_t *s, ngx_int_t rc);
+static void ngx_smtp_mail_answer(ngx_smtp_session_t *s, ngx_int_t rc);
+static void ngx_smtp_mail_refused(ngx_smtp_tx_t *tx);
+
+
 ngx_int_t
 ngx_smtp_command_mail(ngx_smtp_session_t *s, ngx_str_t *args)
 {
@@ -82,13 +87,56 @@ ngx_smtp_command_mail(ngx_smtp_session_t *s, ngx_str_t *args)
     }
 
     if (rc != NGX_OK) {
-        tx->result = NGX_SMTP_TX_REFUSED;
-        ngx_smtp_tx_finish(tx);
+        ngx_smtp_mail_refused(tx);
         return NGX_OK;
     }
 
-    ngx_smtp_reply(s, tx->mail_reply ? tx->mail_reply
-                                     : NGX_SMTP_REPLY_SENDER_OK);
+    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_MAIL, ngx_smtp_mail_done);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
+    ngx_smtp_mail_answer(s, rc);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_smtp_mail_done(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    ngx_smtp_mail_answer(s, rc);
+
+    ngx_smtp_session_resume(s);
+}
+
+
+static void
+ngx_smtp_mail_answer(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    ngx_smtp_tx_t  *tx;
+
+    tx = s->tx;
+
+    if (rc == NGX_OK) {
+        ngx_smtp_reply(s, tx->mail_reply ? tx->mail_reply
+                                         : NGX_SMTP_REPLY_SENDER_OK);
+        return;
+    }
+
+    if (rc == NGX_ERROR || tx->verdict.code < 300) {
+        ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
+    }
+
+    ngx_smtp_reply_verdict(s, &tx->verdict);
+    ngx_smtp_mail_refused(tx);
+}
+
+
+static void
+ngx_smtp_mail_refused(ngx_smtp_tx_t *tx)
+{
+    tx->result = NGX_SMTP_TX_REFUSED;
+    ngx_smtp_tx_finish(tx);
 }

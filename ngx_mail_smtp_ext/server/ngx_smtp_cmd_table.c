@@ -48,7 +48,7 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
       ngx_smtp_command_helo },
 
     { ngx_string("MAIL"),
-      NGX_SMTP_CMD_HELO,
+      NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_AUTH,
       "MAIL FROM:<address> [parameters]",
       ngx_smtp_command_mail },
 
@@ -83,12 +83,12 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
       ngx_smtp_command_quit },
 
     { ngx_string("VRFY"),
-      NGX_SMTP_CMD_IDLE,
+      NGX_SMTP_CMD_IDLE|NGX_SMTP_CMD_AUTH,
       "VRFY address",
       ngx_smtp_command_vrfy },
 
     { ngx_string("EXPN"),
-      NGX_SMTP_CMD_IDLE,
+      NGX_SMTP_CMD_IDLE|NGX_SMTP_CMD_AUTH,
       "EXPN list",
       ngx_smtp_command_expn },
 
@@ -119,7 +119,8 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
       ngx_smtp_command_xforward },
 
     { ngx_string("ETRN"),
-      NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_IDLE,
+      NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_IDLE
+                       |NGX_SMTP_CMD_AUTH,
       "ETRN [@]domain",
       ngx_smtp_command_etrn },
 

@@ -282,6 +282,7 @@ AUTH_CANCELLED | | the client sent `*`
 AUTH_FAILED | | the service said no
 AUTH_UNAVAILABLE | | no answer was to be had from the service
 AUTH_DONE | | AUTH after a successful AUTH
+NEED_AUTH | | with `smtp_auth_required` or `smtp_submission`: MAIL, VRFY, EXPN, ETRN before AUTH
 
 NOT_TRUSTED | | XCLIENT, XFORWARD of a peer that `smtp_xclient_from`, `smtp_xforward_from` does not name
 
@@ -290,6 +291,9 @@ CANNOT_ETRN | node | ETRN: the next hop could not be asked, or has no ETRN
 ETRN_DENIED | node | ETRN from somebody who may not ask, or for a domain that goes nowhere from here
 
 RELAY_DENIED | | no rule says where the recipient goes
+SENDER_DENIED | | the sender's address is none that the user may have, `smtp_sender_check`
+SENDER_UNQUALIFIED | | the sender's domain has no dot, `smtp_qualified_domains on`
+RECIPIENT_UNQUALIFIED | | the recipient's domain, given or rewritten to, has no dot, `smtp_qualified_domains on`
 SENDER_NEEDS_UTF8 | | MAIL with an address in UTF-8 without SMTPUTF8
 RECIPIENT_NEEDS_UTF8 | | RCPT with an address in UTF-8, given or rewritten to, without SMTPUTF8 in MAIL
 TOO_MANY_RCPT | | RCPT after `smtp_max_recipients` accepted, or as many refused ones

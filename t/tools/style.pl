@@ -40,6 +40,7 @@ my %may = (
     tls => [ 'core', 'proto' ],
     server => [ 'core', 'proto', 'spool', 'esmtp', 'tls' ],
     auth => [ 'server', 'esmtp', 'core', 'proto', 'http', 'base' ],
+    submit => [ 'core', 'proto', 'base' ],
     route => [ 'core', 'proto', 'peer', 'base' ],
     relay => [ 'core', 'esmtp', 'proto', 'peer', 'spool', 'base' ],
     log => [ 'core' ],
