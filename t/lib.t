@@ -7,7 +7,7 @@
 use warnings;
 use strict;
 
-use Test::More tests => 86;
+use Test::More tests => 88;
 use Time::HiRes qw/ time /;
 
 use Test::Nginx::SmtpExt;
@@ -46,6 +46,15 @@ is_deeply $m[0]{to}, [ 'c@d', 'e@f' ], 'recipients';
 is $m[0]{data}, ".one\r\n..\r\nend.\r\n", 'data, dots as they were';
 is_deeply $m[0]{commands}, [ 'EHLO me', 'MAIL FROM:<a@b>', 'RCPT TO:<c@d>',
                              'RCPT TO:<e@f>', 'DATA' ], 'commands';
+
+# an answer that is held back
+
+$s->set(fault => { at => 'NOOP', do => 'hold' });
+$c->send_line('NOOP');
+ok $s->wait_held(1), 'an answer is held back';
+$s->set(fault => undef);
+$s->release();
+like $c->read_reply(), qr/^250 /, 'until it is let go of';
 
 # what ends a message
 

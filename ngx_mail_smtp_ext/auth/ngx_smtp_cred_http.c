@@ -129,6 +129,8 @@ ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op)
     r->log = s->connection->log;
     r->resolver = s->service->resolver;
     r->resolver_timeout = s->service->resolver_timeout;
+    r->client = s->remote.sockaddr;
+    r->session = s;
     r->connect_timeout = conf->http_connect_timeout;
     r->timeout = conf->http_timeout;
     r->ask = 1;

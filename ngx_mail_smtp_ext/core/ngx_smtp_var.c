@@ -217,6 +217,64 @@ ngx_smtp_var_find(ngx_str_t *name)
 }
 
 
+const ngx_smtp_var_t *
+ngx_smtp_var_parse(ngx_conf_t *cf, u_char **pos, u_char *last)
+{
+    u_char                *p, ch;
+    ngx_str_t              name;
+    ngx_uint_t             bracket;
+    const ngx_smtp_var_t  *var;
+
+    p = *pos + 1;
+    bracket = 0;
+
+    if (p < last && *p == '{') {
+        bracket = 1;
+        p++;
+    }
+
+    name.data = p;
+
+    for ( /* void */ ; p < last; p++) {
+        ch = (u_char) (*p | 0x20);
+
+        if ((ch < 'a' || ch > 'z') && (*p < '0' || *p > '9') && *p != '_') {
+            break;
+        }
+    }
+
+    name.len = p - name.data;
+
+    if (bracket) {
+        if (p == last || *p != '}') {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the closing bracket in \"%V\" variable is "
+                               "missing", &name);
+            return NULL;
+        }
+
+        p++;
+    }
+
+    if (name.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid variable name");
+        return NULL;
+    }
+
+    var = ngx_smtp_var_find(&name);
+
+    if (var == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown \"%V\" variable", &name);
+        return NULL;
+    }
+
+    *pos = p;
+
+    return var;
+}
+
+
 void
 ngx_smtp_var_protocol(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_str_t *value)

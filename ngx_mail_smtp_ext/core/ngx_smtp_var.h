@@ -39,6 +39,13 @@ extern const ngx_smtp_var_t  ngx_smtp_var_table[];
 const ngx_smtp_var_t *ngx_smtp_var_find(ngx_str_t *name);
 
 /*
+ * The variable in a text of the configuration, at *pos, where "$" is; moves
+ * *pos behind it.  NULL after logging what is wrong.
+ */
+const ngx_smtp_var_t *ngx_smtp_var_parse(ngx_conf_t *cf, u_char **pos,
+    u_char *last);
+
+/*
  * What Received says behind "with", RFC 5321, 4.4, RFC 3848 and RFC 6531, 4.3;
  * constant.  tx may be NULL.
  */

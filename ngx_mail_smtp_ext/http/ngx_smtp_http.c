@@ -88,6 +88,8 @@ ngx_smtp_http_start(ngx_smtp_http_request_t *r, ngx_smtp_op_t *op)
         return;
     }
 
+    r->peer.client = r->client;
+    r->peer.session = r->session;
     r->peer.tag = &ngx_smtp_http_plain;
 
     if (ngx_smtp_http_request_init(r) != NGX_OK) {
@@ -322,8 +324,9 @@ ngx_smtp_http_drop(ngx_smtp_http_request_t *r, ngx_uint_t failed)
         r->connection = NULL;
     }
 
-    if (r->chosen) {
-        ngx_smtp_peer_free(&r->peer, failed);
+    if (r->peer.upstream) {
+        ngx_smtp_peer_free(&r->peer, r->chosen ? failed
+                                               : NGX_SMTP_PEER_UNKNOWN);
         r->chosen = 0;
     }
 }

@@ -56,6 +56,8 @@ struct ngx_smtp_http_request_s {
     ngx_log_t             *log;
     ngx_resolver_t        *resolver;
     ngx_msec_t             resolver_timeout;
+    struct sockaddr       *client;       /* of ngx_smtp_peer_t */
+    void                  *session;
     ngx_msec_t             connect_timeout;  /* NGX_CONF_UNSET_MSEC: conf's */
     ngx_msec_t             timeout;      /* of the whole; as above */
     ngx_str_t              method;

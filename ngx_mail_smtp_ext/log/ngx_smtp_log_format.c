@@ -122,46 +122,7 @@ static ngx_int_t
 ngx_smtp_log_format_variable(ngx_conf_t *cf, ngx_smtp_log_format_t *format,
     u_char **pos, u_char *last)
 {
-    u_char             *p, ch;
-    ngx_str_t           name;
-    ngx_uint_t          bracket;
     ngx_smtp_log_op_t  *op;
-
-    p = *pos + 1;
-    bracket = 0;
-
-    if (p < last && *p == '{') {
-        bracket = 1;
-        p++;
-    }
-
-    name.data = p;
-
-    for ( /* void */ ; p < last; p++) {
-        ch = (u_char) (*p | 0x20);
-
-        if ((ch < 'a' || ch > 'z') && (*p < '0' || *p > '9') && *p != '_') {
-            break;
-        }
-    }
-
-    name.len = p - name.data;
-
-    if (bracket) {
-        if (p == last || *p != '}') {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "the closing bracket in \"%V\" variable is "
-                               "missing", &name);
-            return NGX_ERROR;
-        }
-
-        p++;
-    }
-
-    if (name.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid variable name");
-        return NGX_ERROR;
-    }
 
     op = ngx_array_push(&format->ops);
     if (op == NULL) {
@@ -170,17 +131,9 @@ ngx_smtp_log_format_variable(ngx_conf_t *cf, ngx_smtp_log_format_t *format,
 
     ngx_str_null(&op->text);
 
-    op->var = ngx_smtp_var_find(&name);
+    op->var = ngx_smtp_var_parse(cf, pos, last);
 
-    if (op->var == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown \"%V\" variable", &name);
-        return NGX_ERROR;
-    }
-
-    *pos = p;
-
-    return NGX_OK;
+    return op->var ? NGX_OK : NGX_ERROR;
 }
 
 

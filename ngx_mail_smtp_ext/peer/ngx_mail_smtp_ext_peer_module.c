@@ -29,14 +29,11 @@
 static void *ngx_mail_smtp_ext_peer_create_main_conf(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_peer_init_main_conf(ngx_conf_t *cf,
     void *conf);
+static ngx_int_t ngx_mail_smtp_ext_peer_init_process(ngx_cycle_t *cycle);
 static void ngx_mail_smtp_ext_peer_exit_process(ngx_cycle_t *cycle);
 
 static char *ngx_mail_smtp_ext_peer_upstream(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
-static char *ngx_mail_smtp_ext_peer_server(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static ngx_int_t ngx_mail_smtp_ext_peer_server_param(ngx_str_t *value,
-    ngx_smtp_server_conf_t *sc);
 
 
 extern ngx_module_t  ngx_mail_module;
@@ -58,10 +55,45 @@ static ngx_command_t  ngx_mail_smtp_ext_peer_commands[] = {
 
     { ngx_string("server"),
       NGX_SMTP_PEER_UPS_CONF|NGX_CONF_1MORE,
-      ngx_mail_smtp_ext_peer_server,
+      ngx_smtp_upstream_conf_server,
       NGX_MAIL_SRV_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("zone"),
+      NGX_SMTP_PEER_UPS_CONF|NGX_CONF_TAKE12,
+      ngx_smtp_upstream_conf_zone,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("least_conn"),
+      NGX_SMTP_PEER_UPS_CONF|NGX_CONF_NOARGS,
+      ngx_smtp_upstream_conf_balancer,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      (void *) &ngx_smtp_balancer_least_conn },
+
+    { ngx_string("ip_hash"),
+      NGX_SMTP_PEER_UPS_CONF|NGX_CONF_NOARGS,
+      ngx_smtp_upstream_conf_balancer,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      (void *) &ngx_smtp_balancer_ip_hash },
+
+    { ngx_string("hash"),
+      NGX_SMTP_PEER_UPS_CONF|NGX_CONF_TAKE12,
+      ngx_smtp_upstream_conf_balancer,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      (void *) &ngx_smtp_balancer_hash },
+
+    { ngx_string("random"),
+      NGX_SMTP_PEER_UPS_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
+      ngx_smtp_upstream_conf_balancer,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      (void *) &ngx_smtp_balancer_random },
 
     { ngx_string("keepalive"),
       NGX_SMTP_PEER_UPS_CONF|NGX_CONF_TAKE1,
@@ -82,6 +114,13 @@ static ngx_command_t  ngx_mail_smtp_ext_peer_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_upstream_t, keepalive_timeout),
+      NULL },
+
+    { ngx_string("keepalive_time"),
+      NGX_SMTP_PEER_UPS_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_upstream_t, keepalive_time),
       NULL },
 
       ngx_null_command
@@ -106,7 +145,7 @@ ngx_module_t  ngx_mail_smtp_ext_peer_module = {
     NGX_MAIL_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_mail_smtp_ext_peer_init_process,   /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     ngx_mail_smtp_ext_peer_exit_process,   /* exit process */
@@ -181,6 +220,8 @@ ngx_mail_smtp_ext_peer_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    conf->cycle = cf->cycle;
+
     return conf;
 }
 
@@ -193,6 +234,37 @@ ngx_mail_smtp_ext_peer_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* what a worker in this place had in use before it was killed */
+
+static ngx_int_t
+ngx_mail_smtp_ext_peer_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t              i;
+    ngx_smtp_upstream_t   **upstreams;
+    ngx_smtp_peer_conf_t   *conf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    conf = ngx_mail_smtp_ext_peer_cycle_conf();
+    if (conf == NULL) {
+        return NGX_OK;
+    }
+
+    upstreams = conf->upstreams.elts;
+
+    for (i = 0; i < conf->upstreams.nelts; i++) {
+        if (upstreams[i]->zone) {
+            ngx_smtp_servers_reclaim(upstreams[i]->servers, ngx_worker);
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -285,112 +357,4 @@ ngx_mail_smtp_ext_peer_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_mail_smtp_ext_peer_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_smtp_upstream_t  *upstream = conf;
-
-    ngx_str_t               *value;
-    ngx_url_t                u;
-    ngx_uint_t               i;
-    ngx_smtp_server_conf_t  *sc;
-
-    value = cf->args->elts;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-
-    u.url = value[1];
-    u.default_port = NGX_SMTP_PEER_PORT;
-    u.no_resolve = 1;
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        if (u.err) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "%s in upstream \"%V\"", u.err, &u.url);
-        }
-
-        return NGX_CONF_ERROR;
-    }
-
-    sc = ngx_smtp_upstream_server(cf, upstream, &u);
-    if (sc == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_mail_smtp_ext_peer_server_param(&value[i], sc) != NGX_OK) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_mail_smtp_ext_peer_server_param(ngx_str_t *value,
-    ngx_smtp_server_conf_t *sc)
-{
-    time_t     timeout;
-    ngx_int_t  n;
-    ngx_str_t  s;
-
-    if (ngx_strncmp(value->data, "weight=", 7) == 0) {
-        n = ngx_atoi(value->data + 7, value->len - 7);
-
-        if (n == NGX_ERROR || n == 0) {
-            return NGX_ERROR;
-        }
-
-        sc->weight = n;
-        return NGX_OK;
-    }
-
-    if (ngx_strncmp(value->data, "max_fails=", 10) == 0) {
-        n = ngx_atoi(value->data + 10, value->len - 10);
-
-        if (n == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        sc->max_fails = n;
-        return NGX_OK;
-    }
-
-    if (ngx_strncmp(value->data, "fail_timeout=", 13) == 0) {
-        s.data = value->data + 13;
-        s.len = value->len - 13;
-
-        timeout = ngx_parse_time(&s, 1);
-
-        if (timeout == (time_t) NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        sc->fail_timeout = timeout;
-        return NGX_OK;
-    }
-
-    if (ngx_strcmp(value->data, "backup") == 0) {
-        sc->backup = 1;
-        return NGX_OK;
-    }
-
-    if (ngx_strcmp(value->data, "down") == 0) {
-        sc->down = 1;
-        return NGX_OK;
-    }
-
-    if (ngx_strcmp(value->data, "resolve") == 0) {
-        sc->resolve = 1;
-        return NGX_OK;
-    }
-
-    return NGX_ERROR;
 }

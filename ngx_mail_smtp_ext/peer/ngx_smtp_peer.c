@@ -7,19 +7,22 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include <ngx_event_connect.h>
 #include <ngx_smtp_peer.h>
 #include <ngx_smtp_peer_private.h>
 
 
 /*
- * A request's way to a server: choice, address, connection, and the
- * connection's end.  A connection has a pool of its own, with a log in it, so
- * that it can outlive the request it was made for.
+ * A request's way to a server: the choice, by the group's balancer, and what
+ * came of it.  What is chosen is set aside for the request until it has a
+ * connection, so that max_conns holds between workers too.
  */
 
 
-static void ngx_smtp_peer_log_cleanup(void *data);
+static ngx_smtp_server_t *ngx_smtp_peer_choose(ngx_smtp_peer_t *peer);
+static void ngx_smtp_peer_choose_key(ngx_smtp_peer_t *peer);
+static ngx_smtp_server_t *ngx_smtp_peer_choose_locked(ngx_smtp_peer_t *peer);
+static void ngx_smtp_peer_take_address(ngx_smtp_peer_t *peer,
+    ngx_smtp_server_t *server);
 
 
 ngx_int_t
@@ -27,21 +30,11 @@ ngx_smtp_peer_init(ngx_smtp_peer_t *peer, ngx_smtp_upstream_t *upstream,
     ngx_pool_t *pool, ngx_log_t *log, ngx_resolver_t *resolver,
     ngx_msec_t resolver_timeout)
 {
-    ngx_uint_t  n;
-
     peer->upstream = upstream->group;
     peer->pool = pool;
     peer->log = log;
     peer->resolver = resolver;
     peer->resolver_timeout = resolver_timeout;
-
-    n = (peer->upstream->nservers + (8 * sizeof(uintptr_t) - 1))
-        / (8 * sizeof(uintptr_t));
-
-    peer->tried = ngx_pcalloc(pool, n * sizeof(uintptr_t));
-    if (peer->tried == NULL) {
-        return NGX_ERROR;
-    }
 
     return NGX_OK;
 }
@@ -67,31 +60,17 @@ ngx_smtp_peer_next(ngx_smtp_peer_t *peer)
     for ( ;; ) {
 
         if (peer->naddr < peer->naddrs) {
-
-            if (ngx_smtp_peer_resolved(peer) != NGX_OK) {
-                return NGX_DECLINED;
-            }
-
+            ngx_smtp_peer_resolved(peer);
             break;
         }
 
-        server = ngx_smtp_peer_rr_get(peer);
+        server = ngx_smtp_peer_choose(peer);
 
         if (server == NULL) {
-
-            if (peer->tries == 0) {
-                ngx_log_error(NGX_LOG_ERR, peer->log, 0,
-                              "no live upstreams in upstream \"%V\"",
-                              &peer->upstream->name);
-            }
-
             return NGX_DECLINED;
         }
 
-        if (server->sockaddr) {
-            peer->sockaddr = server->sockaddr;
-            peer->socklen = server->socklen;
-            peer->name = server->name;
+        if (server->socklen) {
             break;
         }
 
@@ -111,8 +90,138 @@ ngx_smtp_peer_next(ngx_smtp_peer_t *peer)
 }
 
 
+static ngx_smtp_server_t *
+ngx_smtp_peer_choose(ngx_smtp_peer_t *peer)
+{
+    ngx_uint_t           said, level;
+    ngx_smtp_server_t   *server;
+    ngx_smtp_servers_t  *servers;
+
+    servers = peer->upstream->servers;
+
+    if (peer->upstream->hash_key && peer->key.data == NULL) {
+        ngx_smtp_peer_choose_key(peer);
+    }
+
+    ngx_smtp_servers_lock(servers);
+
+    server = ngx_smtp_peer_choose_locked(peer);
+
+    said = servers->dead;
+
+    if (server) {
+        servers->dead = 0;
+
+    } else if (peer->tries == 0 && !peer->busy) {
+        servers->dead = 1;
+    }
+
+    ngx_smtp_servers_unlock(servers);
+
+    if (server == NULL && peer->tries == 0) {
+        level = (said || peer->busy) ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+        ngx_log_error(level, peer->log, 0,
+                      "no live upstreams in upstream \"%V\"%s",
+                      &peer->upstream->name,
+                      peer->busy ? ", some are busy" : "");
+    }
+
+    return server;
+}
+
+
+/* what can't be had is an empty key: round robin */
+
+static void
+ngx_smtp_peer_choose_key(ngx_smtp_peer_t *peer)
+{
+    if (peer->session == NULL
+        || ngx_smtp_peer_key->value(peer->upstream->hash_key, peer->session,
+                                    peer->pool, &peer->key)
+           != NGX_OK
+        || peer->key.data == NULL)
+    {
+        ngx_str_set(&peer->key, "");
+    }
+}
+
+
+static ngx_smtp_server_t *
+ngx_smtp_peer_choose_locked(ngx_smtp_peer_t *peer)
+{
+    time_t                      now;
+    ngx_smtp_server_t          *server;
+    ngx_smtp_servers_t         *servers;
+    const ngx_smtp_balancer_t  *balancer;
+
+    servers = peer->upstream->servers;
+    balancer = peer->upstream->balancer;
+    now = ngx_time();
+
+    peer->server = NULL;
+    peer->busy = 0;
+
+    do {
+        server = balancer->get(peer, &servers->sets[0], now);
+
+        if (server == NULL && servers->sets[1].number) {
+            server = balancer->get(peer, &servers->sets[1], now);
+        }
+
+    } while (server == NULL && ngx_smtp_peer_forgive(peer, now));
+
+    if (server == NULL || ngx_smtp_peer_tried(peer, server) != NGX_OK) {
+        return NULL;
+    }
+
+    if (now - server->checked > server->conf->fail_timeout) {
+        server->checked = now;
+    }
+
+    server->count.requests++;
+    server->count.selected = now;
+
+    ngx_smtp_servers_hold(servers, server);
+
+    peer->server = server;
+    peer->server_id = server->id;
+    peer->outage = server->outage;
+    peer->reserved = 1;
+
+    peer->spare = server->conf->max_conns
+                  ? server->conf->max_conns - server->conns
+                  : NGX_MAX_UINT32_VALUE;
+
+    ngx_smtp_peer_take_address(peer, server);
+
+    return server;
+}
+
+
+/* a server that may go meanwhile is copied */
+
+static void
+ngx_smtp_peer_take_address(ngx_smtp_peer_t *peer, ngx_smtp_server_t *server)
+{
+    peer->sockaddr = &server->sockaddr.sockaddr;
+    peer->socklen = server->socklen;
+    peer->name = server->name;
+
+    if (peer->upstream->dynamic) {
+
+        ngx_memcpy(&peer->address, &server->sockaddr, server->socklen);
+        peer->sockaddr = &peer->address.sockaddr;
+
+        peer->name.len = ngx_min(server->name.len, NGX_SOCKADDR_STRLEN);
+        peer->name.data = peer->text;
+        ngx_memcpy(peer->text, server->name.data, peer->name.len);
+    }
+}
+
+
 void
-ngx_smtp_peer_free(ngx_smtp_peer_t *peer, ngx_uint_t failed)
+ngx_smtp_peer_free(ngx_smtp_peer_t *peer, ngx_uint_t result)
 {
     if (peer->server == NULL) {
         return;
@@ -120,205 +229,11 @@ ngx_smtp_peer_free(ngx_smtp_peer_t *peer, ngx_uint_t failed)
 
     /* a name has failed when its last address has */
 
-    if (failed && peer->naddr < peer->naddrs) {
+    if (result == NGX_SMTP_PEER_FAILED && peer->naddr < peer->naddrs) {
         return;
     }
 
-    ngx_smtp_peer_rr_free(peer, failed);
-}
+    ngx_smtp_peer_mark(peer, result);
 
-
-ngx_int_t
-ngx_smtp_peer_connect(ngx_smtp_peer_t *peer, ngx_connection_t **cp)
-{
-    ngx_log_t              *log;
-    ngx_int_t               rc;
-    ngx_connection_t       *c;
-    ngx_pool_cleanup_t     *cln;
-    ngx_peer_connection_t   pc;
-
-    *cp = NULL;
-
-    ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
-
-    pc.sockaddr = peer->sockaddr;
-    pc.socklen = peer->socklen;
-    pc.name = &peer->name;
-    pc.get = ngx_event_get_peer;
-    pc.log = peer->log;
-    pc.log_error = NGX_ERROR_ERR;
-
-    rc = ngx_event_connect_peer(&pc);
-
-    c = pc.connection;
-
-    if (rc != NGX_OK && rc != NGX_AGAIN) {
-
-        if (c) {
-            ngx_close_connection(c);
-        }
-
-        return (rc == NGX_DECLINED) ? NGX_DECLINED : NGX_ERROR;
-    }
-
-    c->log = peer->log;
-
-    c->pool = ngx_create_pool(NGX_SMTP_PEER_POOL_SIZE, peer->log);
-    if (c->pool == NULL) {
-        ngx_close_connection(c);
-        return NGX_ERROR;
-    }
-
-    /* the cleanup is what finds the log again, whatever c->log became */
-
-    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_log_t));
-    if (cln == NULL) {
-        ngx_smtp_peer_close(c);
-        return NGX_ERROR;
-    }
-
-    log = cln->data;
-    ngx_memzero(log, sizeof(ngx_log_t));
-
-    cln->handler = ngx_smtp_peer_log_cleanup;
-
-    ngx_smtp_peer_set_log(c, peer->log);
-
-    /* messages are written in few pieces: nothing to hold back, TCP_NODELAY */
-
-    c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
-
-    if (peer->sockaddr->sa_family != AF_UNIX && ngx_tcp_nodelay(c) != NGX_OK) {
-        ngx_smtp_peer_close(c);
-        return NGX_ERROR;
-    }
-
-    *cp = c;
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_smtp_peer_connected(ngx_connection_t *c)
-{
-    int        err;
-    socklen_t  len;
-
-    err = 0;
-    len = sizeof(int);
-
-#if (NGX_HAVE_KQUEUE)
-
-    if (ngx_event_flags & NGX_USE_KQUEUE_EVENT) {
-
-        if (c->write->pending_eof || c->read->pending_eof) {
-            err = c->write->pending_eof ? c->write->kq_errno
-                                        : c->read->kq_errno;
-
-            (void) ngx_connection_error(c, err,
-                                    "kevent() reported that connect() failed");
-            return NGX_ERROR;
-        }
-
-        return NGX_OK;
-    }
-
-#endif
-
-    /* Solaris has getsockopt() itself fail with the error of connect() */
-
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
-
-    if (err) {
-        (void) ngx_connection_error(c, err, "connect() failed");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-void
-ngx_smtp_peer_close(ngx_connection_t *c)
-{
-    ngx_pool_t  *pool;
-
-    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, 0,
-                   "smtp peer close fd:%d", c->fd);
-
-#if (NGX_SSL)
-
-    if (c->ssl) {
-
-        /* may take a while; who used the connection is not waited for */
-
-        ngx_smtp_peer_set_log(c, ngx_cycle->log);
-
-        if (c->write->timer_set) {
-            ngx_del_timer(c->write);
-        }
-
-        c->data = NULL;
-        c->idle = 0;
-        c->ssl->save_session = NULL;
-        c->ssl->no_wait_shutdown = 1;
-
-        if (ngx_ssl_shutdown(c) == NGX_AGAIN) {
-            c->ssl->handler = ngx_smtp_peer_close;
-            return;
-        }
-    }
-
-#endif
-
-    pool = c->pool;
-
-    c->destroyed = 1;
-
-    ngx_close_connection(c);
-
-    if (pool) {
-        ngx_destroy_pool(pool);
-    }
-}
-
-
-void
-ngx_smtp_peer_set_log(ngx_connection_t *c, ngx_log_t *log)
-{
-    ngx_log_t           *own;
-    ngx_pool_cleanup_t  *cln;
-
-    own = NULL;
-
-    for (cln = c->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_smtp_peer_log_cleanup) {
-            own = cln->data;
-            break;
-        }
-    }
-
-    if (own == NULL) {
-        return;
-    }
-
-    if (own != log) {
-        *own = *log;
-        own->connection = c->number;
-    }
-
-    c->log = own;
-    c->read->log = own;
-    c->write->log = own;
-    c->pool->log = own;
-}
-
-
-static void
-ngx_smtp_peer_log_cleanup(void *data)
-{
-    /* void: marks the log */
+    peer->server = NULL;
 }

@@ -26,6 +26,16 @@ typedef struct ngx_smtp_upstream_s  ngx_smtp_upstream_t;
 typedef struct ngx_smtp_server_s    ngx_smtp_server_t;
 
 
+/* what a server has done, in this worker or with a zone in all of them */
+typedef struct {
+    ngx_uint_t             requests;         /* times it was chosen */
+    ngx_uint_t             failures;
+    ngx_uint_t             outages;
+    time_t                 selected;         /* the last time; 0: never */
+    time_t                 since;            /* of the outage, or its end */
+} ngx_smtp_server_count_t;
+
+
 /*
  * Configuration time: the group that is named by url.  A name that some
  * smtp_upstream{} has or will have is that group; "host:port", "host",
@@ -51,6 +61,24 @@ ngx_smtp_upstream_t *ngx_smtp_upstream_make(ngx_pool_t *pool, ngx_str_t *host,
     in_port_t port);
 
 
+/*
+ * What "hash" is by: a text with variables.  Who knows sessions has it, and
+ * ngx_smtp_peer_table.c names it.  compile() is NULL after logging what is
+ * wrong; value() gives NGX_OK or NGX_ERROR.
+ */
+typedef struct {
+    void                  *(*compile)(ngx_conf_t *cf, ngx_str_t *text);
+    ngx_int_t              (*value)(void *key, void *session,
+                                    ngx_pool_t *pool, ngx_str_t *value);
+} ngx_smtp_peer_key_t;
+
+extern const ngx_smtp_peer_key_t *const  ngx_smtp_peer_key;
+
+
+/* servers that a request can try before it needs memory to remember them */
+#define NGX_SMTP_PEER_TRIED  4
+
+
 /* the choice: one per request, remembers which servers have been tried */
 typedef struct {
     ngx_smtp_upstream_t     *upstream;
@@ -60,6 +88,10 @@ typedef struct {
     ngx_msec_t               resolver_timeout;
     void                    *tag;                /* see _keep() */
 
+    /* for whom: by these ip_hash and hash choose; set after _init() */
+    struct sockaddr         *client;             /* may be NULL */
+    void                    *session;            /* ngx_smtp_peer_key's */
+
     /* what was chosen; valid until the next call of _get() */
     struct sockaddr         *sockaddr;
     socklen_t                socklen;
@@ -67,16 +99,36 @@ typedef struct {
 
     ngx_uint_t               tries;              /* servers got so far */
 
+    unsigned                 busy:1;             /* max_conns alone is why no
+                                                    other server was got */
+    unsigned                 outage:1;           /* that it fails was logged */
+
     /* private */
+    unsigned                 forgiven:1;
+    unsigned                 reserved:1;         /* counts, no connection */
+
     ngx_smtp_server_t       *server;
-    uintptr_t               *tried;
+    ngx_uint_t               server_id;
+    ngx_uint_t               spare;              /* idle connections that
+                                                    max_conns leaves room for */
+
+    ngx_uint_t              *tried;              /* ids */
+    ngx_uint_t               ntried;
+    ngx_uint_t               tried_max;
+    ngx_uint_t               tried_first[NGX_SMTP_PEER_TRIED];
+
+    ngx_str_t                key;                /* of "hash" */
+    ngx_uint_t               hash;
+    ngx_uint_t               draws;
+
     ngx_resolver_ctx_t      *resolving;
     ngx_resolver_addr_t     *addrs;
     ngx_uint_t               naddrs;
     ngx_uint_t               naddr;
     ngx_smtp_op_t           *op;
-    unsigned                 backup:1;
-    unsigned                 forgiven:1;
+
+    ngx_sockaddr_t           address;
+    u_char                   text[NGX_SOCKADDR_STRLEN];
 } ngx_smtp_peer_t;
 
 
@@ -86,9 +138,9 @@ ngx_int_t ngx_smtp_peer_init(ngx_smtp_peer_t *peer,
     ngx_resolver_t *resolver, ngx_msec_t resolver_timeout);
 
 /*
- * The next server that has not been tried, by smooth weighted round robin:
- * those that are up, then the backups.  When every one is down, all failures
- * are forgotten and the choice begins again, once.
+ * The next server that has not been tried, as the group's balancer has it:
+ * one of those that are up, then of the backups.  When every one is down, all
+ * failures are forgotten and the choice begins again, once.
  * NGX_OK: sockaddr, socklen, name are set.
  * NGX_AGAIN: a name is being resolved; op finishes with NGX_OK or
  *     NGX_DECLINED.  op must have been started by the caller beforehand; for
@@ -97,11 +149,17 @@ ngx_int_t ngx_smtp_peer_init(ngx_smtp_peer_t *peer,
  */
 ngx_int_t ngx_smtp_peer_get(ngx_smtp_peer_t *peer, ngx_smtp_op_t *op);
 
+
+/* how a server did */
+#define NGX_SMTP_PEER_PASSED   0    /* well: failures before do not count */
+#define NGX_SMTP_PEER_FAILED   1    /* counts for max_fails */
+#define NGX_SMTP_PEER_UNKNOWN  2    /* it was not to be seen */
+
 /*
- * Tells how the server did.  Must follow every NGX_OK of _get(), exactly
- * once.  failed counts for max_fails; no failure clears the count.
+ * Tells how the server did.  Must follow every NGX_OK of _get(), and every
+ * NGX_AGAIN whose op was cancelled; no-op when there is nothing to tell of.
  */
-void ngx_smtp_peer_free(ngx_smtp_peer_t *peer, ngx_uint_t failed);
+void ngx_smtp_peer_free(ngx_smtp_peer_t *peer, ngx_uint_t result);
 
 /*
  * A new connection to what was chosen: non-blocking, with a pool and a log of

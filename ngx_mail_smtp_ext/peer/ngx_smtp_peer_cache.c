@@ -28,11 +28,14 @@ typedef struct {
     void                  *tag;
     void                 (*close)(ngx_connection_t *c);
     ngx_uint_t             serial;
+    ngx_smtp_server_t     *server;
+    ngx_uint_t             server_id;
     socklen_t              socklen;
     ngx_sockaddr_t         sockaddr;
 } ngx_smtp_kept_t;
 
 
+static ngx_int_t ngx_smtp_peer_cache_hold(ngx_smtp_kept_t *item);
 static ngx_uint_t ngx_smtp_peer_cache_usable(ngx_connection_t *c);
 static ngx_int_t ngx_smtp_peer_cache_quiet(ngx_connection_t *c);
 static ngx_connection_t *ngx_smtp_peer_cache_remove(ngx_smtp_kept_t *item);
@@ -96,13 +99,15 @@ ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream, ngx_connection_t *c,
     ngx_uint_t requests, void (*close)(ngx_connection_t *c),
     ngx_uint_t *serial)
 {
-    ngx_queue_t      *q;
-    ngx_smtp_kept_t  *item;
+    ngx_queue_t          *q;
+    ngx_smtp_kept_t      *item;
+    ngx_smtp_peer_own_t  *own;
 
     upstream = upstream->group;
 
     if (upstream->keepalive == 0
         || requests >= upstream->keepalive_requests
+        || ngx_current_msec - c->start_time > upstream->keepalive_time
         || socklen > (socklen_t) sizeof(ngx_sockaddr_t)
         || ngx_terminate
         || ngx_exiting
@@ -122,6 +127,7 @@ ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream, ngx_connection_t *c,
     ngx_queue_insert_head(&upstream->cache, q);
 
     item = ngx_queue_data(q, ngx_smtp_kept_t, queue);
+    own = ngx_smtp_peer_own(c);
 
     if (++ngx_smtp_peer_cache_serial == 0) {
         ngx_smtp_peer_cache_serial = 1;
@@ -132,12 +138,15 @@ ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream, ngx_connection_t *c,
     item->tag = tag;
     item->close = close;
     item->serial = ngx_smtp_peer_cache_serial;
+    item->server = own->server;
+    item->server_id = own->server_id;
     item->socklen = socklen;
     ngx_memcpy(&item->sockaddr, sockaddr, socklen);
 
     *serial = item->serial;
 
     ngx_smtp_peer_set_log(c, ngx_cycle->log);
+    ngx_smtp_peer_unlease(c);
 
     ngx_log_debug2(NGX_LOG_DEBUG_EVENT, c->log, 0,
                    "smtp peer keep fd:%d, serial: %ui", c->fd, item->serial);
@@ -189,6 +198,7 @@ ngx_smtp_peer_kept(ngx_smtp_peer_t *peer)
         c = ngx_smtp_peer_cache_remove(item);
 
         ngx_smtp_peer_set_log(c, peer->log);
+        ngx_smtp_peer_lease(peer, c);
 
         return c;
     }
@@ -201,6 +211,7 @@ ngx_connection_t *
 ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream, ngx_uint_t serial,
     ngx_log_t *log)
 {
+    ngx_int_t          rc;
     ngx_queue_t       *q;
     ngx_smtp_kept_t   *item;
     ngx_connection_t  *c;
@@ -213,16 +224,93 @@ ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream, ngx_uint_t serial,
     {
         item = ngx_queue_data(q, ngx_smtp_kept_t, queue);
 
-        if (item->serial == serial) {
-            c = ngx_smtp_peer_cache_remove(item);
-
-            ngx_smtp_peer_set_log(c, log);
-
-            return c;
+        if (item->serial != serial) {
+            continue;
         }
+
+        rc = ngx_smtp_peer_cache_hold(item);
+
+        if (rc == NGX_BUSY) {
+            return NULL;
+        }
+
+        if (rc != NGX_OK) {
+            ngx_smtp_peer_cache_evict(item);
+            return NULL;
+        }
+
+        c = ngx_smtp_peer_cache_remove(item);
+
+        ngx_smtp_peer_set_log(c, log);
+
+        return c;
     }
 
     return NULL;
+}
+
+
+/*
+ * The connection counts for its server again.  NGX_BUSY: max_conns is
+ * reached.  NGX_DECLINED: the server is gone.
+ */
+
+static ngx_int_t
+ngx_smtp_peer_cache_hold(ngx_smtp_kept_t *item)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            max;
+    ngx_smtp_server_t    *server;
+    ngx_smtp_servers_t   *servers;
+    ngx_smtp_peer_own_t  *own;
+
+    rc = NGX_DECLINED;
+    servers = item->upstream->servers;
+
+    ngx_smtp_servers_lock(servers);
+
+    server = ngx_smtp_servers_find(item->upstream, item->server,
+                                   item->server_id);
+
+    if (server && !server->zombie) {
+        max = server->conf->max_conns;
+        rc = (max && server->conns >= max) ? NGX_BUSY : NGX_OK;
+    }
+
+    if (rc == NGX_OK) {
+        ngx_smtp_servers_hold(servers, server);
+
+        own = ngx_smtp_peer_own(item->connection);
+        own->server = server;
+    }
+
+    ngx_smtp_servers_unlock(servers);
+
+    return rc;
+}
+
+
+void
+ngx_smtp_peer_cache_trim(ngx_smtp_upstream_t *upstream,
+    ngx_uint_t server_id, ngx_uint_t max)
+{
+    ngx_uint_t        n;
+    ngx_queue_t      *q, *next;
+    ngx_smtp_kept_t  *item;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&upstream->cache);
+         q != ngx_queue_sentinel(&upstream->cache);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        item = ngx_queue_data(q, ngx_smtp_kept_t, queue);
+
+        if (item->server_id == server_id && ++n > max) {
+            ngx_smtp_peer_cache_evict(item);
+        }
+    }
 }
 
 

@@ -6,8 +6,8 @@
 
 /*
  * What the files of peer/ share.  Groups that are configured live in the
- * cycle's pool; their marks, weights and kept connections are a worker's own
- * from the fork on.
+ * cycle's pool; their kept connections are a worker's own from the fork on,
+ * and so is the state of their servers, unless a zone has it.
  */
 
 
@@ -27,6 +27,13 @@
 /* a connection's pool: its log and what TLS or a client adds to it */
 #define NGX_SMTP_PEER_POOL_SIZE        512
 
+/*
+ * The largest weight: that of an SRV record.  No more points in all are made
+ * for "hash ... consistent" than a group of this weight would have.
+ */
+#define NGX_SMTP_PEER_WEIGHT_MAX       65535
+#define NGX_SMTP_PEER_POINTS_WEIGHT    1000
+
 /* addresses of one name that a request tries, whatever the DNS answers */
 #define NGX_SMTP_PEER_ADDRS_MAX        16
 
@@ -45,6 +52,7 @@ typedef struct {
     ngx_uint_t              naddrs;
 
     ngx_int_t               weight;
+    ngx_uint_t              max_conns;      /* 0: no limit */
     ngx_uint_t              max_fails;
     time_t                  fail_timeout;
 
@@ -57,29 +65,102 @@ typedef struct {
 } ngx_smtp_server_conf_t;
 
 
-/* what is chosen: an address, or a name resolved at run time */
+/*
+ * What is chosen: an address, or a name that is resolved for each request.
+ * In a zone all but conf, which is the cycle's: the same in all its workers.
+ */
 struct ngx_smtp_server_s {
-    struct sockaddr        *sockaddr;       /* NULL: a name */
-    socklen_t               socklen;
-    ngx_str_t               name;
+    ngx_smtp_server_t      *next;
+    ngx_smtp_server_conf_t *conf;
+    ngx_uint_t              id;             /* never used again in a group */
 
-    ngx_str_t               host;
-    in_port_t               port;
+    ngx_sockaddr_t          sockaddr;
+    socklen_t               socklen;        /* 0: a name */
+    ngx_str_t               name;           /* "127.0.0.1:25" */
+    ngx_str_t               target;         /* as it was configured */
     ngx_uint_t              rotate;         /* address to begin with */
 
     ngx_int_t               weight;
     ngx_int_t               effective_weight;
     ngx_int_t               current_weight;
 
+    ngx_uint_t              conns;          /* in use, or about to be */
+
     ngx_uint_t              fails;
-    ngx_uint_t              max_fails;
-    time_t                  accessed;
+    time_t                  accessed;       /* of the last failure */
     time_t                  checked;
-    time_t                  fail_timeout;
+
+    ngx_smtp_server_count_t count;
 
     unsigned                backup:1;
-    unsigned                down:1;
+    unsigned                outage:1;       /* it was said that it fails */
+    unsigned                zombie:1;       /* gone, but for its conns */
+
+    uint32_t                conns_of[1];    /* in a zone, by worker: what one
+                                               that was killed had */
 };
+
+
+/* those that are not backups, or those that are, in a fixed order */
+typedef struct {
+    ngx_smtp_server_t      *first;
+    ngx_uint_t              number;
+    ngx_uint_t              weight;         /* of all */
+} ngx_smtp_server_set_t;
+
+
+/* the servers of a group and their state, in a zone or the worker's own */
+typedef struct ngx_smtp_servers_s  ngx_smtp_servers_t;
+
+struct ngx_smtp_servers_s {
+    ngx_slab_pool_t        *shpool;         /* NULL: the worker's own */
+    ngx_pool_t             *pool;           /* while that is configured */
+
+    ngx_smtp_servers_t     *next;           /* in the same zone */
+    ngx_str_t               name;           /* of the group */
+
+    ngx_smtp_server_set_t   sets[2];        /* [1]: backups */
+    ngx_smtp_server_t      *zombies;
+
+    ngx_uint_t              version;        /* moves on when servers change */
+    ngx_uint_t              last_id;
+    ngx_uint_t              nworkers;
+
+    unsigned                single:1;
+    unsigned                dead:1;         /* it was said that all are down */
+};
+
+
+/* the lock is held for a few steps only: nothing is logged or sent in them */
+
+#define ngx_smtp_servers_lock(servers)                                       \
+    if ((servers)->shpool) {                                                 \
+        ngx_shmtx_lock(&(servers)->shpool->mutex);                           \
+    }
+
+#define ngx_smtp_servers_unlock(servers)                                     \
+    if ((servers)->shpool) {                                                 \
+        ngx_shmtx_unlock(&(servers)->shpool->mutex);                         \
+    }
+
+
+/* a way to choose a server, a descriptor each; ngx_smtp_peer_<name>.c */
+typedef struct {
+    ngx_str_t               name;           /* the directive's */
+
+    /* the directive's arguments, in cf->args; NULL: it has none */
+    char                 *(*parse)(ngx_conf_t *cf,
+                                   ngx_smtp_upstream_t *upstream);
+
+    /*
+     * The next server for peer, out of those that are candidates; NULL: there
+     * is none.  Called with the lock held.
+     */
+    ngx_smtp_server_t    *(*get)(ngx_smtp_peer_t *peer,
+                                 ngx_smtp_server_set_t *set, time_t now);
+
+    unsigned                backup:1;       /* goes well with backups */
+} ngx_smtp_balancer_t;
 
 
 struct ngx_smtp_upstream_s {
@@ -92,9 +173,12 @@ struct ngx_smtp_upstream_s {
     ngx_uint_t              line;
 
     ngx_array_t            *confs;          /* of ngx_smtp_server_conf_t */
+    ngx_shm_zone_t         *zone;
+    ngx_smtp_servers_t     *servers;
 
-    ngx_smtp_server_t      *servers;
-    ngx_uint_t              nservers;
+    const ngx_smtp_balancer_t  *balancer;
+    void                   *hash_key;       /* of "hash", compiled */
+    void                   *points;         /* of "hash ... consistent" */
 
     /* kept connections: last put back first; and unused items */
     ngx_queue_t             cache;
@@ -103,11 +187,13 @@ struct ngx_smtp_upstream_s {
     ngx_uint_t              keepalive;
     ngx_uint_t              keepalive_requests;
     ngx_msec_t              keepalive_timeout;
+    ngx_msec_t              keepalive_time;
 
     unsigned                defined:1;      /* by smtp_upstream{} */
     unsigned                has_port:1;     /* referred to with a port */
     unsigned                no_resolver:1;  /* referred to where none is */
-    unsigned                single:1;
+    unsigned                dynamic:1;      /* servers come and go, or are
+                                               marked by others */
 };
 
 
@@ -122,10 +208,22 @@ typedef struct {
     ngx_array_t             upstreams;      /* of ngx_smtp_upstream_t * */
     ngx_array_t             references;     /* of ngx_smtp_reference_t */
 
+    ngx_cycle_t            *cycle;
     ngx_resolver_t         *resolver;       /* mail{}'s, once bound */
 
     unsigned                bound:1;
 } ngx_smtp_peer_conf_t;
+
+
+extern ngx_module_t  ngx_mail_smtp_ext_peer_module;
+
+extern const ngx_smtp_balancer_t  ngx_smtp_balancer_rr;
+extern const ngx_smtp_balancer_t  ngx_smtp_balancer_least_conn;
+extern const ngx_smtp_balancer_t  ngx_smtp_balancer_ip_hash;
+extern const ngx_smtp_balancer_t  ngx_smtp_balancer_hash;
+extern const ngx_smtp_balancer_t  ngx_smtp_balancer_consistent;
+extern const ngx_smtp_balancer_t  ngx_smtp_balancer_random;
+extern const ngx_smtp_balancer_t  ngx_smtp_balancer_random_two;
 
 
 /* ngx_mail_smtp_ext_peer_module.c, which alone knows nginx's mail */
@@ -152,11 +250,92 @@ ngx_int_t ngx_smtp_upstream_bind_all(ngx_conf_t *cf,
     ngx_smtp_peer_conf_t *conf);
 
 
+/* ngx_smtp_upstream_conf.c: setters */
+
+char *ngx_smtp_upstream_conf_server(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_smtp_upstream_conf_balancer(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_smtp_upstream_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/* ngx_smtp_servers.c */
+
+/* all of upstream->confs; NGX_OK or NGX_ERROR (no memory) */
+ngx_int_t ngx_smtp_servers_fill(ngx_smtp_servers_t *servers,
+    ngx_smtp_upstream_t *upstream);
+
+/* one more, zeroed but for what is given, in no set yet; NULL: no memory */
+ngx_smtp_server_t *ngx_smtp_servers_new(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_conf_t *sc, struct sockaddr *sockaddr, socklen_t socklen);
+void ngx_smtp_servers_insert(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server);
+
+/*
+ * The server that was chosen as server, with its id: itself when it is
+ * certain to be there, NULL when it is gone for good.
+ */
+ngx_smtp_server_t *ngx_smtp_servers_find(ngx_smtp_upstream_t *upstream,
+    ngx_smtp_server_t *server, ngx_uint_t id);
+
+/* a connection to server begins, ends; it may be gone after the latter */
+void ngx_smtp_servers_hold(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server);
+void ngx_smtp_servers_release(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server);
+
+/* what a worker that was killed held is free again */
+void ngx_smtp_servers_reclaim(ngx_smtp_servers_t *servers,
+    ngx_uint_t worker);
+
+
 /* ngx_smtp_peer_rr.c */
 
-/* marks the server as tried and sets peer->server; NULL: none is left */
-ngx_smtp_server_t *ngx_smtp_peer_rr_get(ngx_smtp_peer_t *peer);
-void ngx_smtp_peer_rr_free(ngx_smtp_peer_t *peer, ngx_uint_t failed);
+/* server takes part in a round: its weight there */
+ngx_int_t ngx_smtp_peer_weigh(ngx_smtp_server_t *server);
+
+
+/* ngx_smtp_peer_least_conn.c */
+
+/* < 0: one has less to do than two, for its weight */
+ngx_int_t ngx_smtp_peer_load_cmp(ngx_smtp_server_t *one,
+    ngx_smtp_server_t *two);
+
+
+/* ngx_smtp_peer_consistent.c */
+
+ngx_int_t ngx_smtp_peer_consistent_init(ngx_conf_t *cf,
+    ngx_smtp_upstream_t *upstream);
+
+
+/* ngx_smtp_peer_zone.c */
+
+ngx_int_t ngx_smtp_peer_zone_init(ngx_shm_zone_t *zone, void *data);
+
+
+/* ngx_smtp_peer_mark.c */
+
+/* is it to be passed over, whoever asks? */
+ngx_uint_t ngx_smtp_peer_down(ngx_smtp_server_t *server, time_t now);
+
+/* may peer have it now?  Sets peer->busy when only max_conns is against it */
+ngx_uint_t ngx_smtp_peer_candidate(ngx_smtp_peer_t *peer,
+    ngx_smtp_server_t *server, time_t now);
+
+/* chosen: it will not be chosen again for this peer */
+ngx_int_t ngx_smtp_peer_tried(ngx_smtp_peer_t *peer,
+    ngx_smtp_server_t *server);
+
+/*
+ * With every server down the marks tell nothing any more: those that this
+ * request has not tried get their chance.  1: there is something to choose
+ * from again; once for a peer.
+ */
+ngx_uint_t ngx_smtp_peer_forgive(ngx_smtp_peer_t *peer, time_t now);
+
+/* how peer's server did; takes the lock */
+void ngx_smtp_peer_mark(ngx_smtp_peer_t *peer, ngx_uint_t result);
 
 
 /* ngx_smtp_peer.c */
@@ -164,8 +343,25 @@ void ngx_smtp_peer_rr_free(ngx_smtp_peer_t *peer, ngx_uint_t failed);
 /* as ngx_smtp_peer_get(); goes on after a name was resolved, too */
 ngx_int_t ngx_smtp_peer_next(ngx_smtp_peer_t *peer);
 
+
+/* ngx_smtp_peer_conn.c */
+
+/* a connection's own: its log, and what it counts for; in its pool */
+typedef struct {
+    ngx_log_t               log;
+    ngx_smtp_upstream_t    *upstream;
+    ngx_smtp_server_t      *server;         /* NULL: for none */
+    ngx_uint_t              server_id;
+} ngx_smtp_peer_own_t;
+
+ngx_smtp_peer_own_t *ngx_smtp_peer_own(ngx_connection_t *c);
+
 /* makes the log of c's own what log is, and c use it */
 void ngx_smtp_peer_set_log(ngx_connection_t *c, ngx_log_t *log);
+
+/* c counts for peer's server; for that one; for none */
+void ngx_smtp_peer_lease(ngx_smtp_peer_t *peer, ngx_connection_t *c);
+void ngx_smtp_peer_unlease(ngx_connection_t *c);
 
 
 /* ngx_smtp_peer_resolve.c */
@@ -176,8 +372,8 @@ void ngx_smtp_peer_set_log(ngx_connection_t *c, ngx_log_t *log);
  */
 ngx_int_t ngx_smtp_peer_resolve(ngx_smtp_peer_t *peer);
 
-/* takes the next of them; NGX_OK or NGX_ERROR (no memory) */
-ngx_int_t ngx_smtp_peer_resolved(ngx_smtp_peer_t *peer);
+/* takes the next of them */
+void ngx_smtp_peer_resolved(ngx_smtp_peer_t *peer);
 
 
 /* ngx_smtp_peer_cache.c */
@@ -185,6 +381,10 @@ ngx_int_t ngx_smtp_peer_resolved(ngx_smtp_peer_t *peer);
 ngx_int_t ngx_smtp_peer_cache_init(ngx_pool_t *pool,
     ngx_smtp_upstream_t *upstream);
 void ngx_smtp_peer_cache_close(ngx_smtp_upstream_t *upstream);
+
+/* leaves at most that many to a server */
+void ngx_smtp_peer_cache_trim(ngx_smtp_upstream_t *upstream,
+    ngx_uint_t server_id, ngx_uint_t max);
 
 
 #endif /* _NGX_SMTP_PEER_PRIVATE_H_INCLUDED_ */

@@ -38,15 +38,15 @@ ngx_smtp_peer_resolve(ngx_smtp_peer_t *peer)
     if (ctx == NGX_NO_RESOLVER) {
         ngx_log_error(NGX_LOG_ERR, peer->log, 0,
                       "no resolver defined to resolve %V",
-                      &peer->server->host);
+                      &peer->server->conf->host);
+    }
+
+    if (ctx == NGX_NO_RESOLVER || ctx == NULL) {
+        ngx_smtp_peer_free(peer, NGX_SMTP_PEER_UNKNOWN);
         return NGX_DECLINED;
     }
 
-    if (ctx == NULL) {
-        return NGX_DECLINED;
-    }
-
-    ctx->name = peer->server->host;
+    ctx->name = peer->server->conf->host;
     ctx->handler = ngx_smtp_peer_resolve_handler;
     ctx->data = peer;
     ctx->timeout = peer->resolver_timeout ? peer->resolver_timeout
@@ -59,7 +59,7 @@ ngx_smtp_peer_resolve(ngx_smtp_peer_t *peer)
         /* ctx is freed; logged by the resolver */
 
         peer->resolving = NULL;
-        ngx_smtp_peer_rr_free(peer, 1);
+        ngx_smtp_peer_free(peer, NGX_SMTP_PEER_FAILED);
 
         return NGX_DECLINED;
     }
@@ -75,27 +75,19 @@ ngx_smtp_peer_resolve(ngx_smtp_peer_t *peer)
 }
 
 
-ngx_int_t
+void
 ngx_smtp_peer_resolved(ngx_smtp_peer_t *peer)
 {
-    u_char               *p;
     ngx_resolver_addr_t  *addr;
-
-    p = ngx_pnalloc(peer->pool, NGX_SOCKADDR_STRLEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
 
     addr = &peer->addrs[peer->naddr++];
 
     peer->sockaddr = addr->sockaddr;
     peer->socklen = addr->socklen;
 
-    peer->name.data = p;
-    peer->name.len = ngx_sock_ntop(addr->sockaddr, addr->socklen, p,
+    peer->name.data = peer->text;
+    peer->name.len = ngx_sock_ntop(addr->sockaddr, addr->socklen, peer->text,
                                    NGX_SOCKADDR_STRLEN, 1);
-
-    return NGX_OK;
 }
 
 
@@ -123,7 +115,7 @@ ngx_smtp_peer_resolve_handler(ngx_resolver_ctx_t *ctx)
     peer->resolving = NULL;
 
     if (peer->naddrs == 0) {
-        ngx_smtp_peer_rr_free(peer, 1);
+        ngx_smtp_peer_free(peer, NGX_SMTP_PEER_FAILED);
     }
 
     if (!async) {
@@ -173,7 +165,7 @@ ngx_smtp_peer_resolve_copy(ngx_smtp_peer_t *peer, ngx_resolver_ctx_t *ctx)
         }
 
         ngx_memcpy(to->sockaddr, from->sockaddr, from->socklen);
-        ngx_inet_set_port(to->sockaddr, server->port);
+        ngx_inet_set_port(to->sockaddr, server->conf->port);
     }
 
     peer->naddrs = n;

@@ -29,6 +29,7 @@
 #define NGX_SMTP_UPSTREAM_KEEPALIVE     32
 #define NGX_SMTP_UPSTREAM_REQUESTS      1000
 #define NGX_SMTP_UPSTREAM_TIMEOUT       60000
+#define NGX_SMTP_UPSTREAM_TIME          3600000
 
 #define NGX_SMTP_UPSTREAM_MAX_FAILS     1
 #define NGX_SMTP_UPSTREAM_FAIL_TIMEOUT  10
@@ -44,8 +45,8 @@ static ngx_int_t ngx_smtp_upstream_resolve(ngx_conf_t *cf,
     ngx_smtp_upstream_t *upstream, ngx_uint_t resolver);
 static ngx_int_t ngx_smtp_upstream_init(ngx_conf_t *cf,
     ngx_smtp_upstream_t *upstream);
-static void ngx_smtp_upstream_init_server(ngx_smtp_server_t *server,
-    ngx_smtp_server_conf_t *sc, ngx_addr_t *addr);
+static ngx_int_t ngx_smtp_upstream_check(ngx_conf_t *cf,
+    ngx_smtp_upstream_t *upstream);
 
 
 ngx_smtp_upstream_t *
@@ -147,6 +148,7 @@ ngx_smtp_upstream_create(ngx_conf_t *cf, ngx_smtp_peer_conf_t *conf,
     upstream->keepalive = NGX_CONF_UNSET_UINT;
     upstream->keepalive_requests = NGX_CONF_UNSET_UINT;
     upstream->keepalive_timeout = NGX_CONF_UNSET_MSEC;
+    upstream->keepalive_time = NGX_CONF_UNSET_MSEC;
 
     return upstream;
 }
@@ -412,48 +414,12 @@ ngx_smtp_upstream_resolve(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream,
 static ngx_int_t
 ngx_smtp_upstream_init(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream)
 {
-    ngx_uint_t               i, j, n, backups;
-    ngx_smtp_server_t       *server;
-    ngx_smtp_server_conf_t  *sc;
-
-    n = 0;
-    backups = 0;
-    sc = upstream->confs->elts;
-
-    for (i = 0; i < upstream->confs->nelts; i++) {
-        n += ngx_max(sc[i].naddrs, 1);
-
-        if (sc[i].backup) {
-            backups += ngx_max(sc[i].naddrs, 1);
-        }
+    if (upstream->balancer == NULL) {
+        upstream->balancer = &ngx_smtp_balancer_rr;
     }
 
-    if (n == backups) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "no servers in upstream \"%V\" in %s:%ui",
-                      &upstream->name, upstream->file_name, upstream->line);
+    if (ngx_smtp_upstream_check(cf, upstream) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    server = ngx_pcalloc(cf->pool, n * sizeof(ngx_smtp_server_t));
-    if (server == NULL) {
-        return NGX_ERROR;
-    }
-
-    upstream->servers = server;
-    upstream->nservers = n;
-    upstream->single = (n == 1);
-
-    for (i = 0; i < upstream->confs->nelts; i++) {
-
-        if (sc[i].naddrs == 0) {
-            ngx_smtp_upstream_init_server(server++, &sc[i], NULL);
-            continue;
-        }
-
-        for (j = 0; j < sc[i].naddrs; j++) {
-            ngx_smtp_upstream_init_server(server++, &sc[i], &sc[i].addrs[j]);
-        }
     }
 
     ngx_conf_init_uint_value(upstream->keepalive,
@@ -462,33 +428,68 @@ ngx_smtp_upstream_init(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream)
                              NGX_SMTP_UPSTREAM_REQUESTS);
     ngx_conf_init_msec_value(upstream->keepalive_timeout,
                              NGX_SMTP_UPSTREAM_TIMEOUT);
+    ngx_conf_init_msec_value(upstream->keepalive_time,
+                             NGX_SMTP_UPSTREAM_TIME);
+
+    if (upstream->balancer == &ngx_smtp_balancer_consistent
+        && ngx_smtp_peer_consistent_init(cf, upstream) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* those in a zone are made when it is */
+
+    if (upstream->zone == NULL) {
+
+        upstream->servers = ngx_pcalloc(cf->pool, sizeof(ngx_smtp_servers_t));
+        if (upstream->servers == NULL) {
+            return NGX_ERROR;
+        }
+
+        upstream->servers->pool = cf->pool;
+
+        if (ngx_smtp_servers_fill(upstream->servers, upstream) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
 
     return ngx_smtp_peer_cache_init(cf->pool, upstream);
 }
 
 
-static void
-ngx_smtp_upstream_init_server(ngx_smtp_server_t *server,
-    ngx_smtp_server_conf_t *sc, ngx_addr_t *addr)
+static ngx_int_t
+ngx_smtp_upstream_check(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream)
 {
-    if (addr) {
-        server->sockaddr = addr->sockaddr;
-        server->socklen = addr->socklen;
-        server->name = addr->name;
+    ngx_uint_t               i, backups;
+    ngx_smtp_server_conf_t  *sc;
 
-    } else {
-        server->name = sc->url;
+    backups = 0;
+    sc = upstream->confs->elts;
+
+    for (i = 0; i < upstream->confs->nelts; i++) {
+
+        if (!sc[i].backup) {
+            continue;
+        }
+
+        backups++;
+
+        if (!upstream->balancer->backup) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "balancing method \"%V\" does not support parameter "
+                          "\"backup\" in upstream \"%V\" in %s:%ui",
+                          &upstream->balancer->name, &upstream->name,
+                          sc[i].file_name, sc[i].line);
+            return NGX_ERROR;
+        }
     }
 
-    server->host = sc->host;
-    server->port = sc->port;
+    if (backups == upstream->confs->nelts) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "no servers in upstream \"%V\" in %s:%ui",
+                      &upstream->name, upstream->file_name, upstream->line);
+        return NGX_ERROR;
+    }
 
-    server->weight = sc->weight;
-    server->effective_weight = sc->weight;
-
-    server->max_fails = sc->max_fails;
-    server->fail_timeout = sc->fail_timeout;
-
-    server->backup = sc->backup;
-    server->down = sc->down;
+    return NGX_OK;
 }

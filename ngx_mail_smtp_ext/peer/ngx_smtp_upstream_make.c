@@ -22,44 +22,47 @@
 #define NGX_SMTP_UPSTREAM_NAME_MAX  255
 
 
-static ngx_int_t ngx_smtp_upstream_unix(ngx_pool_t *pool,
-    ngx_smtp_server_t *server, ngx_str_t *host);
+static ngx_int_t ngx_smtp_upstream_unix(ngx_pool_t *pool, ngx_addr_t *addr,
+    ngx_str_t *host);
 static ngx_int_t ngx_smtp_upstream_literal(ngx_pool_t *pool,
-    ngx_smtp_server_t *server, ngx_str_t *host, in_port_t port);
+    ngx_addr_t *addr, ngx_str_t *host, in_port_t port);
 static ngx_int_t ngx_smtp_upstream_host(ngx_pool_t *pool,
-    ngx_smtp_server_t *server, ngx_str_t *host, in_port_t port);
+    ngx_smtp_server_conf_t *sc, ngx_str_t *host, in_port_t port);
 
 
 ngx_smtp_upstream_t *
 ngx_smtp_upstream_make(ngx_pool_t *pool, ngx_str_t *host, in_port_t port)
 {
-    ngx_int_t             rc;
-    ngx_smtp_server_t    *server;
-    ngx_smtp_upstream_t  *upstream;
+    ngx_int_t                rc;
+    ngx_addr_t               addr;
+    ngx_smtp_server_t       *server;
+    ngx_smtp_servers_t      *servers;
+    ngx_smtp_upstream_t     *upstream;
+    ngx_smtp_server_conf_t  *sc;
 
     upstream = ngx_pcalloc(pool, sizeof(ngx_smtp_upstream_t));
-    if (upstream == NULL) {
+    servers = ngx_pcalloc(pool, sizeof(ngx_smtp_servers_t));
+    sc = ngx_pcalloc(pool, sizeof(ngx_smtp_server_conf_t));
+
+    if (upstream == NULL || servers == NULL || sc == NULL) {
         return NULL;
     }
 
-    server = ngx_pcalloc(pool, sizeof(ngx_smtp_server_t));
-    if (server == NULL) {
-        return NULL;
-    }
+    ngx_memzero(&addr, sizeof(ngx_addr_t));
 
     if (host->len > 5
         && ngx_strncasecmp(host->data, (u_char *) "unix:", 5) == 0)
     {
-        rc = ngx_smtp_upstream_unix(pool, server, host);
+        rc = ngx_smtp_upstream_unix(pool, &addr, host);
 
     } else if (port == 0) {
         rc = NGX_ERROR;
 
     } else {
-        rc = ngx_smtp_upstream_literal(pool, server, host, port);
+        rc = ngx_smtp_upstream_literal(pool, &addr, host, port);
 
         if (rc == NGX_DECLINED) {
-            rc = ngx_smtp_upstream_host(pool, server, host, port);
+            rc = ngx_smtp_upstream_host(pool, sc, host, port);
         }
     }
 
@@ -67,15 +70,21 @@ ngx_smtp_upstream_make(ngx_pool_t *pool, ngx_str_t *host, in_port_t port)
         return NULL;
     }
 
-    server->weight = 1;
-    server->effective_weight = 1;
+    sc->weight = 1;
+    servers->pool = pool;
+
+    server = ngx_smtp_servers_new(servers, sc, addr.sockaddr, addr.socklen);
+    if (server == NULL) {
+        return NULL;
+    }
+
+    ngx_smtp_servers_insert(servers, server);
 
     upstream->group = upstream;
     upstream->name = server->name;
     upstream->port = port;
-    upstream->servers = server;
-    upstream->nservers = 1;
-    upstream->single = 1;
+    upstream->servers = servers;
+    upstream->balancer = &ngx_smtp_balancer_rr;
 
     ngx_queue_init(&upstream->cache);
     ngx_queue_init(&upstream->free);
@@ -85,8 +94,7 @@ ngx_smtp_upstream_make(ngx_pool_t *pool, ngx_str_t *host, in_port_t port)
 
 
 static ngx_int_t
-ngx_smtp_upstream_unix(ngx_pool_t *pool, ngx_smtp_server_t *server,
-    ngx_str_t *host)
+ngx_smtp_upstream_unix(ngx_pool_t *pool, ngx_addr_t *addr, ngx_str_t *host)
 {
     ngx_url_t   u;
     ngx_uint_t  i;
@@ -111,9 +119,7 @@ ngx_smtp_upstream_unix(ngx_pool_t *pool, ngx_smtp_server_t *server,
         return NGX_ERROR;
     }
 
-    server->sockaddr = u.addrs[0].sockaddr;
-    server->socklen = u.addrs[0].socklen;
-    server->name = u.addrs[0].name;
+    *addr = u.addrs[0];
 
     return NGX_OK;
 }
@@ -122,13 +128,11 @@ ngx_smtp_upstream_unix(ngx_pool_t *pool, ngx_smtp_server_t *server,
 /* NGX_DECLINED: not a literal */
 
 static ngx_int_t
-ngx_smtp_upstream_literal(ngx_pool_t *pool, ngx_smtp_server_t *server,
+ngx_smtp_upstream_literal(ngx_pool_t *pool, ngx_addr_t *addr,
     ngx_str_t *host, in_port_t port)
 {
-    u_char      *p;
-    ngx_int_t    rc;
-    ngx_str_t    text;
-    ngx_addr_t   addr;
+    ngx_int_t  rc;
+    ngx_str_t  text;
 
     text = *host;
 
@@ -138,24 +142,13 @@ ngx_smtp_upstream_literal(ngx_pool_t *pool, ngx_smtp_server_t *server,
         text.len -= 2;
     }
 
-    rc = ngx_parse_addr(pool, &addr, text.data, text.len);
+    rc = ngx_parse_addr(pool, addr, text.data, text.len);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_inet_set_port(addr.sockaddr, port);
-
-    p = ngx_pnalloc(pool, NGX_SOCKADDR_STRLEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    server->sockaddr = addr.sockaddr;
-    server->socklen = addr.socklen;
-    server->name.data = p;
-    server->name.len = ngx_sock_ntop(addr.sockaddr, addr.socklen, p,
-                                     NGX_SOCKADDR_STRLEN, 1);
+    ngx_inet_set_port(addr->sockaddr, port);
 
     return NGX_OK;
 }
@@ -164,7 +157,7 @@ ngx_smtp_upstream_literal(ngx_pool_t *pool, ngx_smtp_server_t *server,
 /* only what a name in the DNS of hosts has: it goes into logs and queries */
 
 static ngx_int_t
-ngx_smtp_upstream_host(ngx_pool_t *pool, ngx_smtp_server_t *server,
+ngx_smtp_upstream_host(ngx_pool_t *pool, ngx_smtp_server_conf_t *sc,
     ngx_str_t *host, in_port_t port)
 {
     u_char      ch, *p;
@@ -192,9 +185,9 @@ ngx_smtp_upstream_host(ngx_pool_t *pool, ngx_smtp_server_t *server,
         return NGX_ERROR;
     }
 
-    server->host.len = host->len;
-    server->host.data = ngx_pstrdup(pool, host);
-    if (server->host.data == NULL) {
+    sc->host.len = host->len;
+    sc->host.data = ngx_pstrdup(pool, host);
+    if (sc->host.data == NULL) {
         return NGX_ERROR;
     }
 
@@ -203,9 +196,9 @@ ngx_smtp_upstream_host(ngx_pool_t *pool, ngx_smtp_server_t *server,
         return NGX_ERROR;
     }
 
-    server->port = port;
-    server->name.data = p;
-    server->name.len = ngx_sprintf(p, "%V:%ui", host, (ngx_uint_t) port) - p;
+    sc->port = port;
+    sc->url.data = p;
+    sc->url.len = ngx_sprintf(p, "%V:%ui", host, (ngx_uint_t) port) - p;
 
     return NGX_OK;
 }

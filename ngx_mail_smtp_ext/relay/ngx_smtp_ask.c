@@ -110,6 +110,9 @@ ngx_smtp_ask_start(ngx_smtp_query_t *query, ngx_smtp_op_t *op)
         return;
     }
 
+    ask->peer.client = s->remote.sockaddr;
+    ask->peer.session = s;
+
     ask->query = query;
     ask->conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_relay_module);
     ask->op = op;
@@ -134,9 +137,9 @@ ngx_smtp_ask_cancel(ngx_smtp_op_t *op)
         ngx_smtp_client_free(ask->client, 0, NULL);
     }
 
-    if (ask->got) {
-        ngx_smtp_peer_free(&ask->peer, 0);
-    }
+    /* also what it was about to be told of */
+
+    ngx_smtp_peer_free(&ask->peer, NGX_SMTP_PEER_UNKNOWN);
 }
 
 

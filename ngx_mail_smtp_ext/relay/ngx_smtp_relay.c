@@ -250,6 +250,9 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
         return;
     }
 
+    relay->peer.client = s->remote.sockaddr;
+    relay->peer.session = s;
+
     /* the connection that asked before: still ours, or where we left it */
 
     if (relay->client == NULL && relay->parked) {
@@ -299,10 +302,10 @@ ngx_smtp_relay_cancel(ngx_smtp_op_t *op)
         relay->client = NULL;
     }
 
-    if (relay->got) {
-        relay->got = 0;
-        ngx_smtp_peer_free(&relay->peer, 0);
-    }
+    /* also what it was about to be told of */
+
+    relay->got = 0;
+    ngx_smtp_peer_free(&relay->peer, NGX_SMTP_PEER_UNKNOWN);
 }
 
 

@@ -196,6 +196,23 @@ sub set {
 }
 
 
+# Lets go of answers that the fault "hold" holds back, the oldest or as many
+# as that; wait_held() is until so many have been held in all.
+
+sub release {
+    my ($self, $n) = @_;
+
+    $self->_ask(release => $n // 1) or die ref($self) . ": no answer\n";
+}
+
+
+sub wait_held {
+    my ($self, $n, $seconds) = @_;
+
+    return $self->wait_for(sub { $self->events('held') >= $n }, $seconds);
+}
+
+
 # all that the peer has seen up to now is here on return
 
 sub sync {
@@ -211,7 +228,8 @@ sub _ask {
     return $self->drain() unless $self->{pid};
 
     my $id = ++$self->{asked};
-    my $command = nfreeze({ id => $id, o => \%o });
+    my $release = delete $o{release};
+    my $command = nfreeze({ id => $id, o => \%o, release => $release });
     my $end = time() + scaled(8);
 
     $self->{parent}->blocking(1);
@@ -411,7 +429,22 @@ sub _control {
 
         $self->{o}{$_} = $command->{o}{$_} for keys %{$command->{o}};
         $self->{count} = {} if %{$command->{o}};
+        $self->_release($command->{release} || 0);
         $self->event('ack', id => $command->{id});
+    }
+}
+
+
+sub _release {
+    my ($self, $n) = @_;
+
+    while ($n > 0 && @{$self->{held} || []}) {
+        my ($c, $answer) = @{shift @{$self->{held}}};
+
+        next if $c->{fd} < 0;
+
+        $self->send($c, $answer);
+        $n--;
     }
 }
 
@@ -653,6 +686,7 @@ sub fault {
 #     half            its first half, then close
 #     drip            one byte at a time, "pause" seconds apart
 #     delay           after "seconds"
+#     hold            when release() says so
 #     answer_close    the answer, then close
 #     answer_stall    the answer, then no reading any more
 
@@ -689,6 +723,10 @@ sub misbehave {
 
     } elsif ($do eq 'delay') {
         $self->timer($f->{seconds} // 1, sub { $self->send($c, $answer) });
+
+    } elsif ($do eq 'hold') {
+        push @{$self->{held}}, [ $c, $answer ];
+        $self->event('held', n => $c->{n});
 
     } else {
         die "unknown fault \"$do\"\n";

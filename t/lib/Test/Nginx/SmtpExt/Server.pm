@@ -591,7 +591,7 @@ sub answer_with {
 
     } elsif ($f && $f->{do} ne 'early') {
         $self->misbehave($c, $f, $text);
-        return $f->{do} eq 'drip' || $f->{do} eq 'delay';
+        return $f->{do} =~ /^(?:drip|delay|hold)$/;
     }
 
     $self->event('reply', n => $c->{n}, text => $text);

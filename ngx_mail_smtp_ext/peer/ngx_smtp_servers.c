@@ -1,0 +1,261 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_peer.h>
+#include <ngx_smtp_peer_private.h>
+
+
+/*
+ * The servers of a group: two lists in a fixed order, that of the
+ * configuration, so that every worker sees them alike.  They lie in a zone,
+ * or in memory of the worker's own.  A server is known by its id where it may
+ * have gone meanwhile; one that goes while connections to it are in use stays
+ * until the last of them has ended.
+ */
+
+
+static void *ngx_smtp_servers_alloc(ngx_smtp_servers_t *servers, size_t size);
+static void ngx_smtp_servers_free(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server);
+static ngx_smtp_server_t *ngx_smtp_servers_search(ngx_smtp_server_t *server,
+    ngx_uint_t id);
+
+
+ngx_int_t
+ngx_smtp_servers_fill(ngx_smtp_servers_t *servers,
+    ngx_smtp_upstream_t *upstream)
+{
+    ngx_addr_t              *addr;
+    ngx_uint_t               i, j;
+    ngx_smtp_server_t       *server;
+    ngx_smtp_server_conf_t  *sc;
+
+    sc = upstream->confs->elts;
+
+    for (i = 0; i < upstream->confs->nelts; i++) {
+
+        for (j = 0; j < ngx_max(sc[i].naddrs, 1); j++) {
+
+            addr = sc[i].naddrs ? &sc[i].addrs[j] : NULL;
+
+            server = ngx_smtp_servers_new(servers, &sc[i],
+                                          addr ? addr->sockaddr : NULL,
+                                          addr ? addr->socklen : 0);
+            if (server == NULL) {
+                return NGX_ERROR;
+            }
+
+            ngx_smtp_servers_insert(servers, server);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_smtp_server_t *
+ngx_smtp_servers_new(ngx_smtp_servers_t *servers, ngx_smtp_server_conf_t *sc,
+    struct sockaddr *sockaddr, socklen_t socklen)
+{
+    u_char             *p;
+    size_t              size, len;
+    ngx_smtp_server_t  *server;
+
+    if (socklen > (socklen_t) sizeof(ngx_sockaddr_t)) {
+        return NULL;
+    }
+
+    /* the columns of the workers, then the name: one piece */
+
+    size = sizeof(ngx_smtp_server_t) + servers->nworkers * sizeof(uint32_t);
+    len = socklen ? NGX_SOCKADDR_STRLEN : sc->url.len;
+
+    server = ngx_smtp_servers_alloc(servers, size + len);
+    if (server == NULL) {
+        return NULL;
+    }
+
+    p = (u_char *) server + size;
+
+    server->conf = sc;
+    server->id = ++servers->last_id;
+    server->backup = sc->backup;
+    server->weight = sc->weight;
+    server->effective_weight = sc->weight;
+    server->target = sc->url;
+
+    server->name.data = p;
+
+    if (socklen) {
+        server->socklen = socklen;
+        ngx_memcpy(&server->sockaddr, sockaddr, socklen);
+
+        server->name.len = ngx_sock_ntop(&server->sockaddr.sockaddr, socklen,
+                                         p, NGX_SOCKADDR_STRLEN, 1);
+
+    } else {
+        server->name.len = len;
+        ngx_memcpy(p, sc->url.data, len);
+    }
+
+    return server;
+}
+
+
+void
+ngx_smtp_servers_insert(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server)
+{
+    ngx_smtp_server_t      **next;
+    ngx_smtp_server_set_t   *set;
+
+    set = &servers->sets[server->backup];
+
+    for (next = &set->first; *next; next = &(*next)->next) {
+        if ((*next)->conf > server->conf) {
+            break;
+        }
+    }
+
+    server->next = *next;
+    *next = server;
+
+    set->number++;
+    set->weight += server->weight;
+
+    servers->version++;
+    servers->single = (servers->sets[0].number + servers->sets[1].number == 1);
+}
+
+
+/* the lock is held in these three */
+
+ngx_smtp_server_t *
+ngx_smtp_servers_find(ngx_smtp_upstream_t *upstream,
+    ngx_smtp_server_t *server, ngx_uint_t id)
+{
+    ngx_smtp_servers_t  *servers;
+
+    if (!upstream->dynamic) {
+        return server;
+    }
+
+    servers = upstream->servers;
+
+    server = ngx_smtp_servers_search(servers->sets[0].first, id);
+
+    if (server == NULL) {
+        server = ngx_smtp_servers_search(servers->sets[1].first, id);
+    }
+
+    if (server == NULL) {
+        server = ngx_smtp_servers_search(servers->zombies, id);
+    }
+
+    return server;
+}
+
+
+static ngx_smtp_server_t *
+ngx_smtp_servers_search(ngx_smtp_server_t *server, ngx_uint_t id)
+{
+    while (server && server->id != id) {
+        server = server->next;
+    }
+
+    return server;
+}
+
+
+void
+ngx_smtp_servers_hold(ngx_smtp_servers_t *servers, ngx_smtp_server_t *server)
+{
+    server->conns++;
+
+    if (ngx_worker < servers->nworkers) {
+        server->conns_of[ngx_worker]++;
+    }
+}
+
+
+void
+ngx_smtp_servers_release(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server)
+{
+    server->conns--;
+
+    if (ngx_worker < servers->nworkers) {
+        server->conns_of[ngx_worker]--;
+    }
+
+    if (server->zombie && server->conns == 0) {
+        ngx_smtp_servers_free(servers, server);
+    }
+}
+
+
+void
+ngx_smtp_servers_reclaim(ngx_smtp_servers_t *servers, ngx_uint_t worker)
+{
+    ngx_uint_t          i;
+    ngx_smtp_server_t  *server, *next;
+    ngx_smtp_server_t  *lists[3];
+
+    ngx_smtp_servers_lock(servers);
+
+    lists[0] = servers->sets[0].first;
+    lists[1] = servers->sets[1].first;
+    lists[2] = servers->zombies;
+
+    for (i = 0; i < 3; i++) {
+
+        for (server = lists[i]; server; server = next) {
+            next = server->next;
+
+            server->conns -= server->conns_of[worker];
+            server->conns_of[worker] = 0;
+
+            if (server->zombie && server->conns == 0) {
+                ngx_smtp_servers_free(servers, server);
+            }
+        }
+    }
+
+    ngx_smtp_servers_unlock(servers);
+}
+
+
+static void *
+ngx_smtp_servers_alloc(ngx_smtp_servers_t *servers, size_t size)
+{
+    if (servers->shpool) {
+        return ngx_slab_calloc_locked(servers->shpool, size);
+    }
+
+    return ngx_pcalloc(servers->pool, size);
+}
+
+
+/* one that is in no set */
+
+static void
+ngx_smtp_servers_free(ngx_smtp_servers_t *servers, ngx_smtp_server_t *server)
+{
+    ngx_smtp_server_t  **next;
+
+    for (next = &servers->zombies; *next; next = &(*next)->next) {
+
+        if (*next == server) {
+            *next = server->next;
+            break;
+        }
+    }
+
+    ngx_slab_free_locked(servers->shpool, server);
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_mail_smtp_ext authors
+
+# Directives of groups: what is taken, what is refused and why.
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use Test::Nginx::SmtpExt;
+
+my $t = Test::Nginx::SmtpExt->new();
+my $one = 'server 127.0.0.1:25;';
+
+# what is inside smtp_upstream {}
+
+my @good = (
+    $one,
+    "$one server 127.0.0.2 weight=65535 max_fails=0 fail_timeout=1m backup;",
+    "$one server [::1]:25 down; server unix:/tmp/mta.sock max_conns=1;",
+    "zone z 64k; $one",
+    "$one zone z 64k; least_conn;",
+    "least_conn; $one",
+    "ip_hash; $one",
+    "hash \$remote_addr; $one",
+    "hash a; $one",
+    "hash \"\${smtp_helo}x\$smtp_mail_from\" consistent; $one",
+    "random; $one",
+    "random two; $one",
+    "random two least_conn; $one",
+    "random two; random; $one",
+    "$one keepalive 0;",
+    "$one keepalive 65535; keepalive_requests 1; keepalive_timeout 1s;
+     keepalive_time 1h;",
+);
+
+my @bad = (
+    [ '', 'no servers are inside upstream' ],
+    [ 'server 127.0.0.1 backup;', 'no servers in upstream "mtas"' ],
+    [ 'server 127.0.0.1 weight=0;', 'invalid parameter "weight=0"' ],
+    [ 'server 127.0.0.1 weight=65536;', 'invalid parameter "weight=65536"' ],
+    [ 'server 127.0.0.1 weight=x;', 'invalid parameter "weight=x"' ],
+    [ 'server 127.0.0.1 max_fails=-1;', 'invalid parameter "max_fails=-1"' ],
+    [ 'server 127.0.0.1 max_conns=x;', 'invalid parameter "max_conns=x"' ],
+    [ 'server 127.0.0.1 fail_timeout=x;',
+      'invalid parameter "fail_timeout=x"' ],
+    [ 'server 127.0.0.1 banana;', 'invalid parameter "banana"' ],
+    [ 'server 127.0.0.1:0;', 'invalid port' ],
+    [ 'server nobody.invalid;', 'host not found in upstream "nobody.invalid' ],
+    [ 'server nobody.invalid resolve;', 'no resolver defined to resolve' ],
+    [ "zone z 4k; $one", 'zone "z" is too small' ],
+    [ "zone z; $one", 'zero size shared memory zone "z"' ],
+    [ "zone z x; $one", 'invalid zone size "x"' ],
+    [ "zone '' 64k; $one", 'invalid zone name ""' ],
+    [ "zone z 64k; zone y 64k; $one", '"zone" directive is duplicate' ],
+    [ 'zone z 32k; ' . join(' ', map { "server 127.0.0.1:$_;" } 1 .. 200),
+      'zone "z" is too small for upstream "mtas"' ],
+    [ "ip_hash; $one server 127.0.0.2 backup;",
+      'balancing method "ip_hash" does not support parameter "backup"' ],
+    [ "$one server 127.0.0.2 backup; hash a;",
+      'balancing method "hash" does not support parameter "backup"' ],
+    [ "random; $one server 127.0.0.2 backup;",
+      'balancing method "random" does not support parameter "backup"' ],
+    [ "hash \$nope; $one", 'unknown "nope" variable' ],
+    [ "hash \"\${smtp_helo\"; $one",
+      'closing bracket in "smtp_helo" variable' ],
+    [ "hash a banana; $one", 'invalid parameter "banana"' ],
+    [ "random three; $one", 'invalid parameter "three"' ],
+    [ "random two most_conn; $one", 'invalid parameter "most_conn"' ],
+    [ "$one keepalive 65536;", 'must be' ],
+);
+
+plan(tests => @good + @bad + 2);
+
+sub conf {
+    my ($inside, $behind) = @_;
+
+    return <<"EOF";
+%%GLOBALS%%
+
+events { }
+
+mail {
+    smtp_upstream mtas {
+        $inside
+    }
+
+    $behind
+
+    server {
+        listen     127.0.0.1:%%PORT_smtp%%;
+        protocol   smtp_ext;
+        smtp_pass  smtp://mtas;
+    }
+}
+EOF
+}
+
+for my $try ((map { [ $_, '' ] } @good), @bad) {
+    my ($inside, $error) = @$try;
+    my ($rc, $out) = $t->test_conf(conf($inside, ''));
+    my $name = substr +($inside || 'nothing') =~ s/\s+/ /gr, 0, 60;
+
+    if ($error eq '') {
+        is $rc, 0, $name or diag $out;
+
+    } else {
+        ok $rc == 1 && index($out, $error) >= 0, "$name is wrong"
+            or diag $out;
+    }
+}
+
+my ($rc, $out) = $t->test_conf(conf("least_conn; ip_hash; $one", ''));
+ok $rc == 0 && $out =~ /\[warn\].*load balancing method redefined/,
+   'two methods: the last one counts, and it is said';
+
+($rc, $out) = $t->test_conf(conf("zone z 64k; $one",
+                                 "smtp_upstream b { zone z; $one }"));
+is $rc, 0, 'two groups in a zone' or diag $out;
