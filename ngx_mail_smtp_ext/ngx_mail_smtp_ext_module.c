@@ -211,6 +211,13 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
       offsetof(ngx_smtp_service_t, transaction_timeout),
       NULL },
 
+    { ngx_string("smtp_session_timeout"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, session_timeout),
+      NULL },
+
     { ngx_string("smtp_bare_newline"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -427,6 +434,7 @@ ngx_mail_smtp_ext_create_conf(ngx_conf_t *cf)
     conf->data_timeout = NGX_CONF_UNSET_MSEC;
     conf->send_timeout = NGX_CONF_UNSET_MSEC;
     conf->transaction_timeout = NGX_CONF_UNSET_MSEC;
+    conf->session_timeout = NGX_CONF_UNSET_MSEC;
     conf->bare_newline = NGX_CONF_UNSET_UINT;
     conf->strict.nul = NGX_CONF_UNSET_UINT;
     conf->strict.header_8bit = NGX_CONF_UNSET_UINT;
@@ -489,6 +497,8 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->send_timeout, prev->send_timeout, 60000);
     ngx_conf_merge_msec_value(conf->transaction_timeout,
                               prev->transaction_timeout, 3600000);
+    ngx_conf_merge_msec_value(conf->session_timeout, prev->session_timeout,
+                              86400000);
     ngx_conf_merge_uint_value(conf->bare_newline, prev->bare_newline,
                               NGX_SMTP_BARE_REJECT);
     ngx_mail_smtp_ext_merge_strict(&prev->strict, &conf->strict);

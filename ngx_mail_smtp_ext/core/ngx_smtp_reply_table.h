@@ -189,6 +189,8 @@
     X(NO_CERTIFICATE,   421, 4, 7, 1, CLOSE,                                 \
       "No required SSL certificate")                                         \
     X(TIMEOUT,          421, 4, 4, 2, CLOSE, "Timeout, closing connection")  \
+    X(SESSION_TIMEOUT,  421, 4, 4, 2, CLOSE,                                 \
+      "Session has lasted too long, closing connection")                     \
     X(SHUTDOWN,         421, 4, 3, 2, CLOSE,                                 \
       "Service shutting down, closing connection")                           \
     X(BUSY,             421, 4, 3, 2, CLOSE,                                 \

@@ -62,6 +62,7 @@ struct ngx_smtp_service_s {
     ngx_msec_t           data_timeout;
     ngx_msec_t           send_timeout;
     ngx_msec_t           transaction_timeout;    /* MAIL to the end of data */
+    ngx_msec_t           session_timeout;        /* of all; 0: no limit */
 
     ngx_path_t          *temp_path;
     ngx_str_t            thread_pool_name;

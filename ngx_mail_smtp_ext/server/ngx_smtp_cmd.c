@@ -53,6 +53,13 @@ ngx_smtp_command_input(ngx_smtp_session_t *s)
 
     s->commands++;
 
+    /* one that never stops sending is not waited for */
+
+    if (s->tx == NULL && ngx_smtp_read_over(s)) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_SESSION_TIMEOUT);
+        return NGX_OK;
+    }
+
     strict = &s->service->strict;
 
     if (strict->max_commands && s->commands > strict->max_commands) {

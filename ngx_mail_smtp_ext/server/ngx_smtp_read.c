@@ -144,7 +144,9 @@ ngx_smtp_read_timedout(ngx_smtp_session_t *s)
 
     c->timedout = 1;
 
-    ngx_smtp_reply(s, NGX_SMTP_REPLY_TIMEOUT);
+    ngx_smtp_reply(s, s->tx == NULL && ngx_smtp_read_over(s)
+                      ? NGX_SMTP_REPLY_SESSION_TIMEOUT
+                      : NGX_SMTP_REPLY_TIMEOUT);
     ngx_smtp_close_run(s);
 }
 
@@ -278,8 +280,9 @@ ngx_smtp_read_wait(ngx_smtp_session_t *s)
 
     c = s->connection;
 
-    if (s->tx == NULL && ngx_exiting) {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_SHUTDOWN);
+    if (s->tx == NULL && (ngx_exiting || ngx_smtp_read_over(s))) {
+        ngx_smtp_reply(s, ngx_exiting ? NGX_SMTP_REPLY_SHUTDOWN
+                                      : NGX_SMTP_REPLY_SESSION_TIMEOUT);
         ngx_smtp_close_run(s);
         return;
     }
@@ -318,10 +321,21 @@ ngx_smtp_read_wait(ngx_smtp_session_t *s)
 }
 
 
+ngx_uint_t
+ngx_smtp_read_over(ngx_smtp_session_t *s)
+{
+    ngx_msec_t  timeout;
+
+    timeout = s->service->session_timeout;
+
+    return timeout && ngx_current_msec - s->start >= timeout;
+}
+
+
 /*
  * For each piece of data (RFC 5321, 4.5.3.2.5), but for the whole of a command
  * (4.5.3.2.7), so that it can't be dripped in; and a transaction as a whole
- * has its time, too.
+ * has its time, too.  That of the session ends between transactions.
  */
 
 static void
@@ -353,6 +367,13 @@ ngx_smtp_read_timer(ngx_smtp_session_t *s)
 
         timeout = (used < service->transaction_timeout)
                   ? ngx_min(timeout, service->transaction_timeout - used) : 0;
+
+    } else if (service->session_timeout) {
+
+        /* it is not over: the caller has looked */
+
+        used = ngx_current_msec - s->start;
+        timeout = ngx_min(timeout, service->session_timeout - used);
     }
 
     ngx_add_timer(c->read, timeout);

@@ -26,6 +26,9 @@
 void ngx_smtp_read_handler(ngx_event_t *rev);
 void ngx_smtp_write_handler(ngx_event_t *wev);
 
+/* has it lasted for smtp_session_timeout? */
+ngx_uint_t ngx_smtp_read_over(ngx_smtp_session_t *s);
+
 /* the input loop; the session may be gone afterwards */
 void ngx_smtp_read_run(ngx_smtp_session_t *s);
 

@@ -328,6 +328,7 @@ PARTLY_REFUSED | address | with `smtp_pass_mode buffered`, the next hop refused 
 BAD_CERTIFICATE | | the client's certificate is not one that `ssl_verify_client` takes; in place of the greeting, or in reply to the first command after STARTTLS
 NO_CERTIFICATE | | with `ssl_verify_client on`: the client has sent no certificate; at the same places
 TIMEOUT | | nothing came for `smtp_command_timeout` or `smtp_data_timeout`
+SESSION_TIMEOUT | | the session has lasted for `smtp_session_timeout`, and no transaction is open
 SHUTDOWN | | the worker process stops, and the session is between messages
 BUSY | | nginx needs the connection for another client (`worker_connections`), and the session is between messages
 TOO_MANY_ERRORS | | behind the reply that made `smtp_max_errors` full; AUTH failed `smtp_auth_max_attempts` times
