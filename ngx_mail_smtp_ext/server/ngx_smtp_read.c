@@ -429,6 +429,18 @@ ngx_smtp_read_more(ngx_smtp_session_t *s)
         /* what was pipelined before is answered nevertheless */
         (void) ngx_smtp_reply_flush(s);
 
+#if (NGX_MAIL_SSL)
+
+        /* RFC 8446, 6.1: and so is close_notify, which nginx leaves out */
+
+        if (c->ssl
+            && (SSL_get_shutdown(c->ssl->connection) & SSL_RECEIVED_SHUTDOWN))
+        {
+            c->ssl->no_send_shutdown = 0;
+        }
+
+#endif
+
         return NGX_ERROR;
     }
 
