@@ -7,7 +7,7 @@
 use warnings;
 use strict;
 
-use Test::More tests => 88;
+use Test::More tests => 95;
 use Time::HiRes qw/ time /;
 
 use Test::Nginx::SmtpExt;
@@ -291,3 +291,70 @@ for my $user ('', 'a', 'ab') {
     ok +(grep { index($text, $_) >= 0 } keys %forms),
        'found in base64 after ' . (2 + length $user);
 }
+
+# the client's part of SASL, by the examples of RFC 2195, 2, RFC 5802, 5, and
+# RFC 7677, 3
+
+require Test::Nginx::SmtpExt::Sasl;
+Test::Nginx::SmtpExt::Sasl->import(qw/ hmac_md5 scram scram_keys unb64 b64 /);
+
+is hmac_md5('tanstaaftanstaaf',
+            '<1896.697170952@postoffice.reston.mci.net>'),
+   'b913a602c7eda7a495b4e6e7334d3890', 'CRAM-MD5';
+
+{
+    package Local::Scripted;
+
+    sub cmd {
+        my ($self, $line) = @_;
+
+        push @{$self->{said}}, $line;
+        return shift @{$self->{replies}};
+    }
+}
+
+sub played {
+    my ($mech, $nonce, @server) = @_;
+
+    my $scripted = bless {
+        replies => [ (map { '334 ' . b64($_) } @server), '235' ],
+    }, 'Local::Scripted';
+
+    my $r = scram($scripted, $mech, user => 'user', password => 'pencil',
+                  nonce => $nonce);
+
+    return (@$r{qw/ reply verified /},
+            map { unb64(s/.* //r) } @{$scripted->{said}});
+}
+
+is_deeply [ played('SCRAM-SHA-1', 'fyko+d2lbbFgONRv9qkxdawL',
+    'r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096',
+    'v=rmF9pqV8S7suAoZWja4dJRkFsKQ=') ],
+    [ '235', 1, 'n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL',
+      'c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,'
+      . 'p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=', '' ], 'SCRAM-SHA-1';
+
+my $nonce = 'rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0';
+
+is_deeply [ played('SCRAM-SHA-256', 'rOprNGfwEbeRWgbNEkqO',
+    "r=$nonce,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+    'v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=') ],
+    [ '235', 1, 'n,,n=user,r=rOprNGfwEbeRWgbNEkqO',
+      "c=biws,r=$nonce,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=", '' ],
+    'SCRAM-SHA-256';
+
+is +(played('SCRAM-SHA-256', 'rOprNGfwEbeRWgbNEkqO',
+    "r=$nonce,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+    'v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4='))[1], '',
+    'a server that does not know the user';
+like +(played('SCRAM-SHA-256', 'rOprNGfwEbeRWgbNEkqO',
+    "r=another,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"))[0], qr/nonce/,
+    'a server that plays back';
+
+my $keys = scram_keys('SCRAM-SHA-256', 'pencil',
+                      salt => unb64('W22ZaJ0SNY7soEsUEjb6gQ=='));
+
+is $keys->{stored}, 'WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=',
+   'StoredKey';
+is $keys->{server}, 'wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
+   'ServerKey';

@@ -31,6 +31,27 @@ static char *ngx_mail_smtp_ext_auth_http_header(ngx_conf_t *cf,
 static ngx_int_t ngx_mail_smtp_ext_auth_header_valid(ngx_table_elt_t *header);
 static char *ngx_mail_smtp_ext_auth_header_join(ngx_conf_t *cf,
     ngx_smtp_auth_conf_t *conf);
+static char *ngx_mail_smtp_ext_auth_json(ngx_conf_t *cf, void *post,
+    void *data);
+static ngx_int_t ngx_mail_smtp_ext_auth_init(ngx_cycle_t *cycle);
+
+
+/*
+ * Random, made once by the first configuration and kept over those to come:
+ * processes are forked from the one that has it.
+ */
+static u_char  ngx_mail_smtp_ext_auth_secret[NGX_SMTP_AUTH_SECRET_SIZE];
+static ngx_uint_t  ngx_mail_smtp_ext_auth_secret_made;
+
+
+static ngx_conf_num_bounds_t  ngx_mail_smtp_ext_auth_iterations_bounds = {
+    ngx_conf_check_num_bounds, NGX_SMTP_SASL_ITERATIONS_MIN,
+    NGX_SMTP_SASL_ITERATIONS_MAX
+};
+
+static ngx_conf_post_t  ngx_mail_smtp_ext_auth_json_post = {
+    ngx_mail_smtp_ext_auth_json
+};
 
 
 static ngx_command_t  ngx_mail_smtp_ext_auth_commands[] = {
@@ -91,6 +112,34 @@ static ngx_command_t  ngx_mail_smtp_ext_auth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("smtp_auth_scram_secret"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, scram_secret),
+      NULL },
+
+    { ngx_string("smtp_auth_scram_iterations"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, scram_iterations),
+      &ngx_mail_smtp_ext_auth_iterations_bounds },
+
+    { ngx_string("smtp_auth_oauth_scope"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, oauth_scope),
+      &ngx_mail_smtp_ext_auth_json_post },
+
+    { ngx_string("smtp_auth_oauth_configuration"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, oauth_configuration),
+      &ngx_mail_smtp_ext_auth_json_post },
+
       ngx_null_command
 };
 
@@ -112,7 +161,7 @@ ngx_module_t  ngx_mail_smtp_ext_auth_module = {
     ngx_mail_smtp_ext_auth_commands,       /* module directives */
     NGX_MAIL_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_mail_smtp_ext_auth_init,           /* init module */
     NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -146,6 +195,9 @@ ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf)
      *     conf->http = NULL;
      *     conf->http_headers = NULL;
      *     conf->http_header = { 0, NULL };
+     *     conf->scram_secret = { 0, NULL };
+     *     conf->oauth_scope = { 0, NULL };
+     *     conf->oauth_configuration = { 0, NULL };
      */
 
     conf->require_tls = NGX_CONF_UNSET;
@@ -153,6 +205,7 @@ ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf)
     conf->http_timeout = NGX_CONF_UNSET_MSEC;
     conf->http_connect_timeout = NGX_CONF_UNSET_MSEC;
     conf->http_pass_client_cert = NGX_CONF_UNSET;
+    conf->scram_iterations = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -202,6 +255,19 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->http_headers = prev->http_headers;
         conf->http_header = prev->http_header;
     }
+
+    ngx_conf_merge_str_value(conf->scram_secret, prev->scram_secret, "");
+
+    if (conf->scram_secret.len == 0) {
+        conf->scram_secret.len = sizeof(ngx_mail_smtp_ext_auth_secret);
+        conf->scram_secret.data = ngx_mail_smtp_ext_auth_secret;
+    }
+
+    ngx_conf_merge_uint_value(conf->scram_iterations, prev->scram_iterations,
+                              NGX_SMTP_SASL_ITERATIONS_MIN);
+    ngx_conf_merge_str_value(conf->oauth_scope, prev->oauth_scope, "");
+    ngx_conf_merge_str_value(conf->oauth_configuration,
+                             prev->oauth_configuration, "");
 
     return ngx_mail_smtp_ext_auth_header_join(cf, conf);
 }
@@ -396,4 +462,46 @@ ngx_mail_smtp_ext_auth_header_join(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* becomes a string of JSON as it is; RFC 6749, 3.3 has no other scopes */
+
+static char *
+ngx_mail_smtp_ext_auth_json(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_str_t *value = data;
+
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < ' ' || value->data[i] > '~'
+            || value->data[i] == '"' || value->data[i] == '\\')
+        {
+            return "has an invalid character";
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_mail_smtp_ext_auth_init(ngx_cycle_t *cycle)
+{
+    if (ngx_mail_smtp_ext_auth_secret_made) {
+        return NGX_OK;
+    }
+
+    if (RAND_bytes(ngx_mail_smtp_ext_auth_secret,
+                   sizeof(ngx_mail_smtp_ext_auth_secret))
+        != 1)
+    {
+        ngx_ssl_error(NGX_LOG_EMERG, cycle->log, 0, "RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    ngx_mail_smtp_ext_auth_secret_made = 1;
+
+    return NGX_OK;
 }

@@ -19,6 +19,10 @@
 #include <ngx_smtp_sasl.h>
 
 
+/* octets of a secret that we make, for HMAC-SHA-256 */
+#define NGX_SMTP_AUTH_SECRET_SIZE  32
+
+
 typedef struct {
     ngx_uint_t            methods;           /* bits of mechanisms */
     ngx_flag_t            require_tls;
@@ -30,6 +34,11 @@ typedef struct {
     ngx_flag_t            http_pass_client_cert;
     ngx_array_t          *http_headers;      /* of ngx_table_elt_t */
     ngx_str_t             http_header;       /* all of them, as sent */
+
+    ngx_str_t             scram_secret;      /* of salts of unknown users */
+    ngx_uint_t            scram_iterations;  /* ... and what they are shown */
+    ngx_str_t             oauth_scope;
+    ngx_str_t             oauth_configuration;
 } ngx_smtp_auth_conf_t;
 
 
@@ -73,14 +82,41 @@ ngx_int_t ngx_smtp_sasl_encode(ngx_smtp_sasl_t *sasl, ngx_str_t *dst,
 /* a name that we and the backends can do with: bounded, no control in it */
 ngx_uint_t ngx_smtp_sasl_user_valid(ngx_str_t *user);
 
+/* octets that nobody can guess; NGX_OK or NGX_ERROR, which is logged */
+ngx_int_t ngx_smtp_sasl_random(ngx_smtp_sasl_t *sasl, u_char *p, size_t len);
+
+
+/*
+ * ngx_smtp_sasl_prep.c: SASLprep.  NGX_OK, name may be another text then;
+ * NGX_DECLINED: it can't be a name; NGX_ABORT: no memory.
+ */
+ngx_int_t ngx_smtp_sasl_prep(ngx_smtp_sasl_t *sasl, ngx_str_t *name);
+
+
+/* ngx_smtp_sasl_binding.c */
+
+/* octets of a binding: Finished of SSL 3.0 and TLS, an exporter's */
+#define NGX_SMTP_SASL_BINDING_MAX  64
+
+/* has the client's connection any that we know? */
+ngx_uint_t ngx_smtp_sasl_binding_usable(ngx_smtp_session_t *s);
+
+/*
+ * The connection's binding of that type.  NGX_OK, NGX_DECLINED: the type is
+ * not one of this connection; NGX_ABORT: OpenSSL failed.
+ */
+ngx_int_t ngx_smtp_sasl_binding(ngx_smtp_session_t *s, ngx_str_t *type,
+    u_char *data, size_t *len);
+
 
 /* ngx_smtp_cred_http.c */
 
 /*
- * Asks about sasl->user and sasl->secret.  op, started by the caller, finishes
- * with NGX_OK: login, server, rights are set; NGX_DECLINED: refused, message,
- * code, wait are set; NGX_ERROR: no verdict was to be had, which has been
- * logged.  What is set lies in sasl->pool.
+ * Asks about sasl->user and what belongs to it.  op, started by the caller,
+ * finishes with NGX_OK: login, server, rights, and keys where the mechanism
+ * wants them, are set; NGX_DECLINED: refused, message, code, wait are set, and
+ * keys may be; NGX_ERROR: no verdict was to be had, which has been logged.
+ * What is set lies in sasl->pool.
  */
 void ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op);
 

@@ -36,12 +36,13 @@ static ngx_int_t ngx_smtp_auth_input(ngx_smtp_session_t *s);
 static ngx_int_t ngx_smtp_auth_line(ngx_smtp_session_t *s, ngx_str_t *line);
 static ngx_int_t ngx_smtp_auth_response(ngx_smtp_sasl_t *sasl,
     ngx_str_t *text);
-static ngx_int_t ngx_smtp_auth_step(ngx_smtp_sasl_t *sasl,
-    ngx_str_t *response);
+static ngx_int_t ngx_smtp_auth_go_on(ngx_smtp_sasl_t *sasl, ngx_int_t rc);
 static ngx_int_t ngx_smtp_auth_challenge(ngx_smtp_sasl_t *sasl);
 static ngx_int_t ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl);
+static ngx_uint_t ngx_smtp_auth_valid(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_verified(ngx_smtp_op_t *op);
-static void ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl);
+static ngx_int_t ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl);
+static ngx_int_t ngx_smtp_auth_decline(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_wait_handler(ngx_event_t *ev);
 static void ngx_smtp_auth_refuse(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_log(ngx_smtp_sasl_t *sasl, char *what,
@@ -97,7 +98,16 @@ ngx_smtp_command_auth(ngx_smtp_session_t *s, ngx_str_t *args)
 
     if (!(ngx_smtp_sasl_offered(s) & mech->bit)) {
         ngx_explicit_memzero(initial.data, initial.len);
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_NEEDS_TLS);
+
+        /* under TLS it is something else that it lacks: a certificate... */
+
+        ngx_smtp_reply(s, s->tls ? NGX_SMTP_REPLY_AUTH_UNKNOWN
+                                 : NGX_SMTP_REPLY_AUTH_NEEDS_TLS);
+        return NGX_OK;
+    }
+
+    if (initial.len && mech->server_first) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_NO_INITIAL);
         return NGX_OK;
     }
 
@@ -120,7 +130,7 @@ ngx_smtp_auth_start(ngx_smtp_session_t *s, const ngx_smtp_sasl_mech_t *mech,
 
     if (initial->len == 0) {
         ngx_str_null(initial);
-        return ngx_smtp_auth_step(sasl, initial);
+        return ngx_smtp_auth_go_on(sasl, mech->step(sasl, initial));
     }
 
     /* the empty response, which no base64 can say on this line */
@@ -256,7 +266,7 @@ ngx_smtp_auth_response(ngx_smtp_sasl_t *sasl, ngx_str_t *text)
     switch (ngx_smtp_sasl_decode(sasl, &response, text)) {
 
     case NGX_OK:
-        return ngx_smtp_auth_step(sasl, &response);
+        return ngx_smtp_auth_go_on(sasl, sasl->mech->step(sasl, &response));
 
     case NGX_DECLINED:
         ngx_explicit_memzero(text->data, text->len);
@@ -268,10 +278,12 @@ ngx_smtp_auth_response(ngx_smtp_sasl_t *sasl, ngx_str_t *text)
 }
 
 
+/* what a mechanism said that is to be done */
+
 static ngx_int_t
-ngx_smtp_auth_step(ngx_smtp_sasl_t *sasl, ngx_str_t *response)
+ngx_smtp_auth_go_on(ngx_smtp_sasl_t *sasl, ngx_int_t rc)
 {
-    switch (sasl->mech->step(sasl, response)) {
+    switch (rc) {
 
     case NGX_AGAIN:
         return ngx_smtp_auth_challenge(sasl);
@@ -279,8 +291,17 @@ ngx_smtp_auth_step(ngx_smtp_sasl_t *sasl, ngx_str_t *response)
     case NGX_OK:
         return ngx_smtp_auth_verify(sasl);
 
-    default: /* NGX_ERROR */
+    case NGX_DONE:
+        return ngx_smtp_auth_accept(sasl);
+
+    case NGX_DECLINED:
+        return ngx_smtp_auth_decline(sasl);
+
+    case NGX_ERROR:
         return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_BAD_RESPONSE);
+
+    default: /* NGX_ABORT */
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
     }
 }
 
@@ -317,21 +338,8 @@ ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl)
     s->auth_attempts++;
     s->auth_time = 0;
 
-    /*
-     * RFC 4616, 2: nobody acts for someone else here, since a service is
-     * asked about one name.
-     */
-
-    if (!ngx_smtp_sasl_user_valid(&sasl->user)
-        || (sasl->authzid.len
-            && (sasl->authzid.len != sasl->user.len
-                || ngx_memcmp(sasl->authzid.data, sasl->user.data,
-                              sasl->user.len)
-                   != 0)))
-    {
-        ngx_smtp_auth_log(sasl, "client login failed", &sasl->user);
-        ngx_smtp_auth_refuse(sasl);
-        return NGX_OK;
+    if (!ngx_smtp_auth_valid(sasl)) {
+        return ngx_smtp_auth_decline(sasl);
     }
 
     log->action = "checking credentials";
@@ -347,9 +355,40 @@ ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl)
 }
 
 
+/*
+ * Is it worth to be asked about?  RFC 4616, 2, RFC 5802, 5.1: nobody acts for
+ * someone else here, since a service is asked about one name.
+ */
+
+static ngx_uint_t
+ngx_smtp_auth_valid(ngx_smtp_sasl_t *sasl)
+{
+    if (sasl->secret.len > NGX_SMTP_SASL_SECRET_MAX
+        || sasl->token.len > NGX_SMTP_SASL_TOKEN_MAX)
+    {
+        return 0;
+    }
+
+    if (sasl->user.len == 0) {
+        return sasl->mech->nameless;
+    }
+
+    if (!ngx_smtp_sasl_user_valid(&sasl->user)) {
+        return 0;
+    }
+
+    return sasl->authzid.len == 0
+           || (sasl->authzid.len == sasl->user.len
+               && ngx_memcmp(sasl->authzid.data, sasl->user.data,
+                             sasl->user.len)
+                  == 0);
+}
+
+
 static void
 ngx_smtp_auth_verified(ngx_smtp_op_t *op)
 {
+    ngx_int_t            rc;
     ngx_smtp_sasl_t     *sasl;
     ngx_smtp_session_t  *s;
 
@@ -361,27 +400,13 @@ ngx_smtp_auth_verified(ngx_smtp_op_t *op)
     switch (op->rc) {
 
     case NGX_OK:
-        ngx_smtp_auth_accept(sasl);
-        break;
-
     case NGX_DECLINED:
-        ngx_smtp_auth_log(sasl, "client login failed", &sasl->user);
+        rc = sasl->mech->answer ? sasl->mech->answer(sasl, op->rc) : op->rc;
 
-        if (sasl->wait) {
-            ngx_smtp_sasl_forget(sasl);
-
-            ngx_smtp_auth_timer_connection.fd = (ngx_socket_t) -1;
-            s->connection->log->action = "delaying the answer to a login";
-
-            sasl->timer.handler = ngx_smtp_auth_wait_handler;
-            sasl->timer.data = &ngx_smtp_auth_timer_connection;
-            sasl->timer.log = s->connection->log;
-
-            ngx_add_timer(&sasl->timer, sasl->wait);
-            return;
+        if (rc == NGX_OK) {
+            rc = NGX_DONE;
         }
 
-        ngx_smtp_auth_refuse(sasl);
         break;
 
     default: /* NGX_ERROR */
@@ -389,14 +414,16 @@ ngx_smtp_auth_verified(ngx_smtp_op_t *op)
         /* without a verdict it was no attempt */
 
         s->auth_attempts--;
-        (void) ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
+        rc = NGX_ABORT;
     }
 
-    ngx_smtp_session_resume(s);
+    if (ngx_smtp_auth_go_on(sasl, rc) == NGX_OK) {
+        ngx_smtp_session_resume(s);
+    }
 }
 
 
-static void
+static ngx_int_t
 ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
 {
     ngx_str_t            method;
@@ -413,8 +440,7 @@ ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
         (void) ngx_smtp_session_set(&s->auth_user, NULL);
         (void) ngx_smtp_session_set(&s->auth_method, NULL);
         (void) ngx_smtp_session_set(&s->auth_server, NULL);
-        (void) ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
-        return;
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
     }
 
     s->authenticated = 1;
@@ -423,6 +449,39 @@ ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
 
     ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTHENTICATED);
     ngx_smtp_auth_end(sasl);
+
+    return NGX_OK;
+}
+
+
+/* NGX_DONE: the client has to wait for the reply */
+
+static ngx_int_t
+ngx_smtp_auth_decline(ngx_smtp_sasl_t *sasl)
+{
+    ngx_log_t  *log;
+
+    ngx_smtp_auth_log(sasl, "client login failed", &sasl->user);
+
+    if (sasl->wait == 0) {
+        ngx_smtp_auth_refuse(sasl);
+        return NGX_OK;
+    }
+
+    ngx_smtp_sasl_forget(sasl);
+
+    log = sasl->session->connection->log;
+    log->action = "delaying the answer to a login";
+
+    ngx_smtp_auth_timer_connection.fd = (ngx_socket_t) -1;
+
+    sasl->timer.handler = ngx_smtp_auth_wait_handler;
+    sasl->timer.data = &ngx_smtp_auth_timer_connection;
+    sasl->timer.log = log;
+
+    ngx_add_timer(&sasl->timer, sasl->wait);
+
+    return NGX_DONE;
 }
 
 

@@ -23,6 +23,9 @@
 /* seconds; Auth-Wait beyond this would only cost connections */
 #define NGX_SMTP_CRED_WAIT_MAX  60
 
+/* octets of a salt of SCRAM; those in use have 8 to 32 */
+#define NGX_SMTP_CRED_SALT_MAX  64
+
 
 typedef struct {
     ngx_smtp_sasl_t          *sasl;
@@ -45,6 +48,10 @@ typedef struct {
     ngx_str_t                 max_size;
     ngx_str_t                 max_rcpt;
     ngx_str_t                 senders;
+    ngx_str_t                 scram_salt;
+    ngx_str_t                 scram_iterations;
+    ngx_str_t                 scram_stored_key;
+    ngx_str_t                 scram_server_key;
 } ngx_smtp_cred_answer_t;
 
 
@@ -55,6 +62,7 @@ typedef struct {
 
 
 static void ngx_smtp_cred_http_done(ngx_smtp_op_t *op);
+static ngx_uint_t ngx_smtp_cred_http_picky(ngx_smtp_cred_http_t *cred);
 static void ngx_smtp_cred_http_cancel(ngx_smtp_op_t *op);
 static ngx_int_t ngx_smtp_cred_http_judge(ngx_smtp_cred_http_t *cred,
     char **reason);
@@ -65,7 +73,11 @@ static ngx_int_t ngx_smtp_cred_http_accepted(ngx_smtp_sasl_t *sasl,
 static ngx_int_t ngx_smtp_cred_http_server(ngx_smtp_sasl_t *sasl,
     ngx_smtp_cred_answer_t *answer);
 static ngx_int_t ngx_smtp_cred_http_refused(ngx_smtp_sasl_t *sasl,
+    ngx_smtp_cred_answer_t *answer, char **reason);
+static ngx_int_t ngx_smtp_cred_http_keys(ngx_smtp_sasl_t *sasl,
     ngx_smtp_cred_answer_t *answer);
+static ngx_int_t ngx_smtp_cred_http_key(ngx_smtp_sasl_t *sasl,
+    ngx_str_t *text, ngx_str_t *key);
 static ngx_int_t ngx_smtp_cred_http_code(ngx_smtp_sasl_t *sasl,
     ngx_str_t *text);
 
@@ -85,6 +97,14 @@ static const ngx_smtp_cred_header_t  ngx_smtp_cred_headers[] = {
     { ngx_string("auth-max-rcpt"),
       offsetof(ngx_smtp_cred_answer_t, max_rcpt) },
     { ngx_string("auth-senders"), offsetof(ngx_smtp_cred_answer_t, senders) },
+    { ngx_string("auth-scram-salt"),
+      offsetof(ngx_smtp_cred_answer_t, scram_salt) },
+    { ngx_string("auth-scram-iterations"),
+      offsetof(ngx_smtp_cred_answer_t, scram_iterations) },
+    { ngx_string("auth-scram-stored-key"),
+      offsetof(ngx_smtp_cred_answer_t, scram_stored_key) },
+    { ngx_string("auth-scram-server-key"),
+      offsetof(ngx_smtp_cred_answer_t, scram_server_key) },
 
     { ngx_null_string, 0 }
 };
@@ -148,6 +168,7 @@ ngx_smtp_cred_http_done(ngx_smtp_op_t *op)
 {
     char                  *reason;
     ngx_int_t              rc;
+    ngx_uint_t             failed, level;
     ngx_smtp_cred_http_t  *cred;
 
     cred = op->data;
@@ -157,19 +178,45 @@ ngx_smtp_cred_http_done(ngx_smtp_op_t *op)
         reason = "no memory";
         rc = ngx_smtp_cred_http_judge(cred, &reason);
 
+        failed = (rc == NGX_ERROR && !ngx_smtp_cred_http_picky(cred));
+
         if (rc == NGX_ERROR) {
-            ngx_log_error(ngx_smtp_http_level(&cred->http), cred->http.log, 0,
+            level = failed ? ngx_smtp_http_level(&cred->http) : NGX_LOG_INFO;
+
+            ngx_log_error(level, cred->http.log, 0,
                           "auth service %V sent an answer that is none: "
                           "%s, HTTP status %ui",
                           &cred->http.server, reason, cred->http.status);
         }
 
-        ngx_smtp_http_judge(&cred->http, rc == NGX_ERROR);
+        ngx_smtp_http_judge(&cred->http, failed);
     }
 
     ngx_smtp_http_wipe(&cred->http);
 
     ngx_smtp_op_finish(cred->op, rc);
+}
+
+
+/*
+ * Was it this request that the service did not like?  A client that has found
+ * out what it does not like must not make it seem out of order to others.
+ */
+
+static ngx_uint_t
+ngx_smtp_cred_http_picky(ngx_smtp_cred_http_t *cred)
+{
+    switch (cred->http.status) {
+
+    case 400: /* Bad Request */
+    case 413: /* Content Too Large */
+    case 414: /* URI Too Long */
+    case 431: /* Request Header Fields Too Large */
+        return 1;
+
+    default:
+        return 0;
+    }
 }
 
 
@@ -227,7 +274,7 @@ ngx_smtp_cred_http_judge(ngx_smtp_cred_http_t *cred, char **reason)
         return ngx_smtp_cred_http_accepted(cred->sasl, &answer, reason);
     }
 
-    return ngx_smtp_cred_http_refused(cred->sasl, &answer);
+    return ngx_smtp_cred_http_refused(cred->sasl, &answer, reason);
 }
 
 
@@ -294,6 +341,14 @@ ngx_smtp_cred_http_accepted(ngx_smtp_sasl_t *sasl,
                              &answer->senders, reason)
         != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (sasl->mech->key_size
+        && (ngx_smtp_cred_http_keys(sasl, answer) != NGX_OK
+            || sasl->keys.stored.len == 0))
+    {
+        *reason = "missing or invalid \"Auth-Scram-...\"";
         return NGX_ERROR;
     }
 
@@ -373,7 +428,7 @@ ngx_smtp_cred_http_server(ngx_smtp_sasl_t *sasl,
 
 static ngx_int_t
 ngx_smtp_cred_http_refused(ngx_smtp_sasl_t *sasl,
-    ngx_smtp_cred_answer_t *answer)
+    ngx_smtp_cred_answer_t *answer, char **reason)
 {
     ngx_int_t  sec;
 
@@ -391,6 +446,13 @@ ngx_smtp_cred_http_refused(ngx_smtp_sasl_t *sasl,
                       "535 5.7.8 is used");
     }
 
+    if (sasl->mech->key_size
+        && ngx_smtp_cred_http_keys(sasl, answer) != NGX_OK)
+    {
+        *reason = "invalid \"Auth-Scram-...\"";
+        return NGX_ERROR;
+    }
+
     sec = ngx_atoi(answer->wait.data, answer->wait.len);
 
     if (sec > 0) {
@@ -398,6 +460,82 @@ ngx_smtp_cred_http_refused(ngx_smtp_sasl_t *sasl,
     }
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * What SCRAM needs: all of it, or for who is refused nothing, or the salt and
+ * the count that such a user is to be shown.
+ */
+
+static ngx_int_t
+ngx_smtp_cred_http_keys(ngx_smtp_sasl_t *sasl, ngx_smtp_cred_answer_t *answer)
+{
+    ngx_int_t              n;
+    ngx_str_t              salt, text;
+    ngx_smtp_sasl_keys_t  *keys;
+
+    keys = &sasl->keys;
+
+    if (answer->scram_salt.len == 0
+        && answer->scram_iterations.len == 0
+        && answer->scram_stored_key.len == 0
+        && answer->scram_server_key.len == 0)
+    {
+        return NGX_OK;
+    }
+
+    n = ngx_atoi(answer->scram_iterations.data, answer->scram_iterations.len);
+
+    if (n < NGX_SMTP_SASL_ITERATIONS_MIN || n > NGX_SMTP_SASL_ITERATIONS_MAX) {
+        return NGX_ERROR;
+    }
+
+    /* shown to the client as we would write it */
+
+    text = answer->scram_salt;
+
+    if (ngx_smtp_sasl_decode(sasl, &salt, &text) != NGX_OK
+        || salt.len == 0 || salt.len > NGX_SMTP_CRED_SALT_MAX
+        || ngx_smtp_sasl_encode(sasl, &keys->salt, &salt) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    keys->iterations = n;
+
+    if (answer->scram_stored_key.len == 0
+        && answer->scram_server_key.len == 0)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_smtp_cred_http_key(sasl, &answer->scram_stored_key, &keys->stored)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_smtp_cred_http_key(sasl, &answer->scram_server_key,
+                                  &keys->server);
+}
+
+
+static ngx_int_t
+ngx_smtp_cred_http_key(ngx_smtp_sasl_t *sasl, ngx_str_t *text, ngx_str_t *key)
+{
+    ngx_str_t  value;
+
+    value = *text;
+
+    if (ngx_smtp_sasl_decode(sasl, key, &value) != NGX_OK
+        || key->len != sasl->mech->key_size)
+    {
+        ngx_str_null(key);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -47,6 +47,9 @@ static ngx_int_t ngx_smtp_cred_method(ngx_smtp_sasl_t *sasl,
     ngx_str_t *value);
 static ngx_int_t ngx_smtp_cred_user(ngx_smtp_sasl_t *sasl, ngx_str_t *value);
 static ngx_int_t ngx_smtp_cred_pass(ngx_smtp_sasl_t *sasl, ngx_str_t *value);
+static ngx_int_t ngx_smtp_cred_salt(ngx_smtp_sasl_t *sasl, ngx_str_t *value);
+static ngx_int_t ngx_smtp_cred_token(ngx_smtp_sasl_t *sasl,
+    ngx_str_t *value);
 static ngx_int_t ngx_smtp_cred_protocol(ngx_smtp_sasl_t *sasl,
     ngx_str_t *value);
 static ngx_int_t ngx_smtp_cred_attempt(ngx_smtp_sasl_t *sasl,
@@ -79,6 +82,8 @@ static const ngx_smtp_cred_field_t  ngx_smtp_cred_fields[] = {
     { ngx_string("Auth-Method"), 0, ngx_smtp_cred_method, NULL },
     { ngx_string("Auth-User"), 0, ngx_smtp_cred_user, NULL },
     { ngx_string("Auth-Pass"), 0, ngx_smtp_cred_pass, NULL },
+    { ngx_string("Auth-Salt"), 0, ngx_smtp_cred_salt, NULL },
+    { ngx_string("Auth-Token"), 0, ngx_smtp_cred_token, NULL },
     { ngx_string("Auth-Protocol"), 0, ngx_smtp_cred_protocol, NULL },
     { ngx_string("Auth-Login-Attempt"), 0, ngx_smtp_cred_attempt, NULL },
 
@@ -270,6 +275,22 @@ static ngx_int_t
 ngx_smtp_cred_pass(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
 {
     return ngx_smtp_cred_escape(sasl, &sasl->secret, value);
+}
+
+
+static ngx_int_t
+ngx_smtp_cred_salt(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
+{
+    *value = sasl->salt;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_cred_token(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
+{
+    return ngx_smtp_cred_escape(sasl, &sasl->token, value);
 }
 
 

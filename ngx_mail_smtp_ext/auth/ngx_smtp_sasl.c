@@ -31,8 +31,9 @@ static ngx_int_t ngx_smtp_sasl_base64_value(u_char ch);
 ngx_uint_t
 ngx_smtp_sasl_offered(ngx_smtp_session_t *s)
 {
-    ngx_uint_t             i, bits;
-    ngx_smtp_auth_conf_t  *conf;
+    ngx_uint_t                   i, bits;
+    ngx_smtp_auth_conf_t        *conf;
+    const ngx_smtp_sasl_mech_t  *mech;
 
     conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
 
@@ -43,17 +44,16 @@ ngx_smtp_sasl_offered(ngx_smtp_session_t *s)
     bits = 0;
 
     for (i = 0; ngx_smtp_sasl_table[i]; i++) {
+        mech = ngx_smtp_sasl_table[i];
 
-        if (!(conf->methods & ngx_smtp_sasl_table[i]->bit)) {
-            continue;
-        }
-
-        if (ngx_smtp_sasl_table[i]->plaintext && conf->require_tls && !s->tls)
+        if (!(conf->methods & mech->bit)
+            || (mech->plaintext && conf->require_tls && !s->tls)
+            || (mech->usable && !mech->usable(s)))
         {
             continue;
         }
 
-        bits |= ngx_smtp_sasl_table[i]->bit;
+        bits |= mech->bit;
     }
 
     return bits;
@@ -158,9 +158,14 @@ ngx_smtp_sasl_forget(ngx_smtp_sasl_t *sasl)
 
     sasl->secrets = NULL;
 
+    ngx_str_null(&sasl->challenge);
     ngx_str_null(&sasl->authzid);
     ngx_str_null(&sasl->user);
     ngx_str_null(&sasl->secret);
+    ngx_str_null(&sasl->salt);
+    ngx_str_null(&sasl->token);
+
+    ngx_memzero(&sasl->keys, sizeof(ngx_smtp_sasl_keys_t));
 }
 
 
@@ -281,4 +286,18 @@ ngx_smtp_sasl_user_valid(ngx_str_t *user)
     }
 
     return 1;
+}
+
+
+ngx_int_t
+ngx_smtp_sasl_random(ngx_smtp_sasl_t *sasl, u_char *p, size_t len)
+{
+    if (RAND_bytes(p, (int) len) == 1) {
+        return NGX_OK;
+    }
+
+    ngx_ssl_error(NGX_LOG_CRIT, sasl->session->connection->log, 0,
+                  "RAND_bytes() failed");
+
+    return NGX_ERROR;
 }

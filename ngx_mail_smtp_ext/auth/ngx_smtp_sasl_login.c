@@ -35,8 +35,13 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_login = {
     ngx_string("LOGIN"),
     ngx_string("plain"),
     NGX_SMTP_SASL_LOGIN,
+    0,
     1,
-    ngx_smtp_sasl_login_step
+    0,
+    0,
+    NULL,
+    ngx_smtp_sasl_login_step,
+    NULL
 };
 
 

@@ -29,8 +29,13 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_plain = {
     ngx_string("PLAIN"),
     ngx_string("plain"),
     NGX_SMTP_SASL_PLAIN,
+    0,
     1,
-    ngx_smtp_sasl_plain_step
+    0,
+    0,
+    NULL,
+    ngx_smtp_sasl_plain_step,
+    NULL
 };
 
 

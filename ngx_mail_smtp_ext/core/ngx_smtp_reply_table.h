@@ -97,6 +97,8 @@
       "Encryption required for requested authentication mechanism")          \
     X(AUTH_UNKNOWN,     504, 5, 5, 4, FAULT,                                 \
       "Unrecognized authentication mechanism")                               \
+    X(AUTH_NO_INITIAL,  501, 5, 7, 0, FAULT,                                 \
+      "Authentication mechanism has no initial response")                    \
     X(AUTH_BAD_RESPONSE, 501, 5, 5, 2, FAULT,                                \
       "Cannot decode authentication response")                               \
     X(AUTH_TOO_LONG,    500, 5, 5, 6, FAULT,                                 \

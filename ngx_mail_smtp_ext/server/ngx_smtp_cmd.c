@@ -18,6 +18,14 @@
  */
 
 
+/*
+ * "AUTH", a mechanism and a response of RFC 4954, 4, whose own limit of 512
+ * octets is not kept by clients: tokens are longer.  The buffer has room.
+ */
+#define NGX_SMTP_COMMAND_AUTH_MAX  (sizeof("AUTH  ") + 32 + 12288)
+
+
+static size_t ngx_smtp_command_max(ngx_smtp_session_t *s);
 static void ngx_smtp_command_bad_line(ngx_smtp_session_t *s,
     ngx_smtp_reply_e id);
 static void ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
@@ -37,7 +45,7 @@ ngx_smtp_command_input(ngx_smtp_session_t *s)
         return NGX_AGAIN;
     }
 
-    rc = ngx_smtp_line_next(&s->line, s->in, s->service->line_size);
+    rc = ngx_smtp_line_next(&s->line, s->in, ngx_smtp_command_max(s));
 
     if (rc == NGX_AGAIN) {
         return NGX_AGAIN;
@@ -85,6 +93,20 @@ ngx_smtp_command_input(ngx_smtp_session_t *s)
         ngx_smtp_reply(s, NGX_SMTP_REPLY_BARE_LF);
         return NGX_OK;
     }
+}
+
+
+static size_t
+ngx_smtp_command_max(ngx_smtp_session_t *s)
+{
+    if (s->in->last - s->in->pos > 5
+        && (*s->in->pos | 0x20) == 'a'
+        && ngx_strncasecmp(s->in->pos, (u_char *) "AUTH ", 5) == 0)
+    {
+        return NGX_SMTP_COMMAND_AUTH_MAX;
+    }
+
+    return s->service->line_size;
 }
 
 

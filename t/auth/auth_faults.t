@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(58);
+$t->plan(60);
 
 $t->write_conf(<<'EOF')->run();
 %%GLOBALS%%
@@ -148,6 +148,13 @@ is login($c), $ok, 'all is well again, in the same session';
 is count(qr/\[error\]/), 1, 'the outage is one error';
 is count(qr/\[warn\].* is out of order/), 1, 'it began';
 is count(qr/\[notice\].* is in order again/), 1, 'it ended';
+
+# what the service can not read is no outage
+
+$http->set(default => { status => 431, close => 1 });
+is login(connected('smtp')), $unavailable, 'status 431';
+$http->set(default => $good);
+is count(qr/\[error\]|is out of order/), 2, 'is none of the log, either';
 
 # connections
 

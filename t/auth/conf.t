@@ -29,7 +29,14 @@ my @good = (
     'smtp_auth_http http://unix:/tmp/a.sock:/b;',
     'smtp_auth_http http://127.0.0.1; smtp_auth_methods plain login;',
     'smtp_auth_http http://127.0.0.1; smtp_auth_methods LOGIN;',
+    'smtp_auth_http http://127.0.0.1; smtp_auth_methods cram-md5
+     scram-sha-1 scram-sha-1-plus scram-sha-256 scram-sha-256-plus
+     oauthbearer xoauth2 external;',
     'smtp_auth_methods none;',
+    'smtp_auth_scram_secret "a b"; smtp_auth_scram_iterations 600000;',
+    'smtp_auth_scram_iterations 10000000;',
+    'smtp_auth_oauth_scope "https://a.example/ b";
+     smtp_auth_oauth_configuration https://a.example/c;',
     'smtp_auth_http_header X-A "b c";',
     'smtp_auth_http_header X-A "";',
     'smtp_auth_http_timeout 5s; smtp_auth_http_connect_timeout 1s;
@@ -60,7 +67,14 @@ my @bad = (
     [ 'smtp_auth_http http://127.0.0.1; smtp_auth_http http://127.0.0.1;',
       '"smtp_auth_http" directive is duplicate' ],
     [ 'smtp_auth_methods plain;', 'but no "smtp_auth_http"' ],
-    [ 'smtp_auth_methods plain cram-md5;', 'invalid value "cram-md5"' ],
+    [ 'smtp_auth_methods plain gssapi;', 'invalid value "gssapi"' ],
+    [ 'smtp_auth_methods scram-sha-256 scram-sha-256;', 'duplicate value' ],
+    [ 'smtp_auth_scram_iterations 4095;', 'must be between 4096 and' ],
+    [ 'smtp_auth_scram_iterations 10000001;', 'must be between 4096 and' ],
+    [ 'smtp_auth_oauth_scope "a\\\\b";', 'has an invalid character' ],
+    [ 'smtp_auth_oauth_scope \'a"b\';', 'has an invalid character' ],
+    [ "smtp_auth_oauth_configuration \"a\nb\";",
+      'has an invalid character' ],
     [ 'smtp_auth_methods none plain;', 'invalid value "none"' ],
     [ 'smtp_auth_methods plain none;', 'invalid value "none"' ],
     [ 'smtp_auth_methods plain plain;', 'duplicate value "plain"' ],

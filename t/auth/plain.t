@@ -14,7 +14,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(74);
+$t->plan(75);
 
 $t->certificate('localhost');
 
@@ -202,6 +202,8 @@ $c->dialogue('"=" is empty only as an initial response',
     [ 'AUTH PLAIN', '334 ' ],
     [ '=', $bad ],
 );
+
+is $c->auth_plain('user', 'x' x 1025), $failed, 'a long password';
 
 is scalar(() = $http->requests()), $requests, 'nobody was asked about these';
 

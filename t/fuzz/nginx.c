@@ -26,6 +26,9 @@ ngx_rbtree_t                ngx_event_timer_rbtree;
 ngx_queue_t                 ngx_posted_events;
 volatile ngx_msec_t         ngx_current_msec;
 
+static ngx_time_t           fuzz_time;
+volatile ngx_time_t        *ngx_cached_time = &fuzz_time;
+
 
 ngx_connection_t *
 fuzz_connection(void)
@@ -56,3 +59,9 @@ ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
 }
 
 #endif
+
+
+void ngx_cdecl
+ngx_ssl_error(ngx_uint_t level, ngx_log_t *log, ngx_err_t err, char *fmt, ...)
+{
+}

@@ -29,6 +29,7 @@ needs='
     /usr/include/pcre2.h                        libpcre2-dev          demo
     /usr/include/openssl/ssl.h                  libssl-dev            demo
     /usr/include/zlib.h                         zlib1g-dev            demo
+    /usr/include/stringprep.h                   libidn-dev            demo
     /usr/include/crypt.h                        libcrypt-dev
     openssl                                     openssl               demo
     xz                                          xz-utils

@@ -274,8 +274,9 @@ NO_VALID_RCPT | | DATA after all recipients have been refused
 NEED_TLS | | with `starttls only`: anything but EHLO, NOOP, QUIT and STARTTLS before TLS
 TLS_ACTIVE | | STARTTLS under TLS
 
-AUTH_NEEDS_TLS | | the mechanism shows the password, and there is no TLS
-AUTH_UNKNOWN | | no such mechanism, or not in `smtp_auth_methods`
+AUTH_NEEDS_TLS | | the mechanism shows a secret, or needs TLS for another reason, and there is no TLS
+AUTH_UNKNOWN | | no such mechanism, or not in `smtp_auth_methods`; under TLS, EXTERNAL without a certificate, or -PLUS where nothing can be bound to
+AUTH_NO_INITIAL | | an initial response with a mechanism in which the server speaks first: CRAM-MD5
 AUTH_BAD_RESPONSE | | not base64, or not what the mechanism wants
 AUTH_TOO_LONG | | a response is longer than 12288 octets
 AUTH_CANCELLED | | the client sent `*`

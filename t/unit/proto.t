@@ -3,7 +3,8 @@
 # Copyright (C) ngx_mail_smtp_ext authors
 
 # The parsers and writers of proto/, each with a test program in C: compiled
-# with what sanitizers the compiler has, run, and its TAP passed through.
+# with what sanitizers the compiler has, run, and its TAP passed through.  And
+# what else is pure: files of other folders that have a test in t/unit/.
 #
 # CC                     the compiler                       cc
 # NGX_SMTP_NGINX_SRC     nginx's sources, or its headers    /usr/share/nginx/src
@@ -45,7 +46,12 @@ die "no ngx_auto_config.h in $objs\n" unless -f "$objs/ngx_auto_config.h";
 my @units = map { m!/ngx_smtp_(\w+)\.c$! } sort glob("$proto/*.c");
 my @tests = map { m!/test_(\w+)\.c$! } sort glob("$unit/proto/*.c");
 
-plan(tests => 2 + @tests);
+# folder, unit
+
+my @others = map { [ m!/(\w+)/test_(\w+)\.c$! ] }
+    grep { !m!^\Q$unit\E/proto/! } sort glob("$unit/*/test_*.c");
+
+plan(tests => 2 + @tests + @others);
 
 my $dir = tempdir('ngx_smtp_unit_XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
@@ -61,6 +67,7 @@ is_deeply(\@tests, \@units, 'each unit of proto has a test');
 my @objects = objects("$unit/stub.c", glob("$proto/*.c"));
 
 unit($_) foreach @tests;
+other(@$_) foreach @others;
 
 ###############################################################################
 
@@ -94,6 +101,28 @@ sub unit {
     subtest $name => sub {
         my ($rc, $out) = run(60, @cc, @flags, '-o', "$dir/$name",
             "$unit/proto/test_$name.c", @objects);
+
+        if (ok($rc == 0, 'compiles without a warning')) {
+            pass_through(run(60, "$dir/$name"));
+
+        } else {
+            diag($out);
+        }
+
+        done_testing();
+    };
+}
+
+# one source, with OpenSSL
+
+sub other {
+    my ($folder, $name) = @_;
+    my $path = "$root/ngx_mail_smtp_ext/$folder";
+
+    subtest "$folder/$name" => sub {
+        my ($rc, $out) = run(60, @cc, @flags, "-I$path", '-o', "$dir/$name",
+            "$unit/$folder/test_$name.c", "$path/ngx_smtp_$name.c",
+            '-lcrypto');
 
         if (ok($rc == 0, 'compiles without a warning')) {
             pass_through(run(60, "$dir/$name"));
