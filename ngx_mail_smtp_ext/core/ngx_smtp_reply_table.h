@@ -156,6 +156,8 @@
     /* the next hop's side */                                                \
                                                                              \
     X(NO_SERVER,        451, 4, 4, 1, 0, "No destination server answers")    \
+    X(SERVERS_BUSY,     451, 4, 3, 2, 0,                                     \
+      "Destination servers are busy, try again later")                       \
     X(SERVER_BROKEN,    451, 4, 4, 2, 0,                                     \
       "Connection to destination server failed")                             \
     X(REPLY_LOST,       451, 4, 4, 2, 0,                                     \

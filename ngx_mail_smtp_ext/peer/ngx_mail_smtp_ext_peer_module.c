@@ -95,6 +95,13 @@ static ngx_command_t  ngx_mail_smtp_ext_peer_commands[] = {
       0,
       (void *) &ngx_smtp_balancer_random },
 
+    { ngx_string("queue"),
+      NGX_SMTP_PEER_UPS_CONF|NGX_CONF_TAKE12,
+      ngx_smtp_upstream_conf_queue,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("keepalive"),
       NGX_SMTP_PEER_UPS_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,

@@ -43,9 +43,24 @@ ngx_smtp_peer_init(ngx_smtp_peer_t *peer, ngx_smtp_upstream_t *upstream,
 ngx_int_t
 ngx_smtp_peer_get(ngx_smtp_peer_t *peer, ngx_smtp_op_t *op)
 {
+    ngx_int_t  rc;
+
     peer->op = op;
 
-    return ngx_smtp_peer_next(peer);
+    /* nobody is served before those who wait */
+
+    if (peer->upstream->nwaiting && peer->naddr == peer->naddrs) {
+
+        rc = ngx_smtp_peer_wait(peer);
+
+        ngx_smtp_peer_wake(peer->upstream);
+
+        return rc;
+    }
+
+    rc = ngx_smtp_peer_next(peer);
+
+    return (rc == NGX_BUSY) ? ngx_smtp_peer_wait(peer) : rc;
 }
 
 
@@ -67,7 +82,7 @@ ngx_smtp_peer_next(ngx_smtp_peer_t *peer)
         server = ngx_smtp_peer_choose(peer);
 
         if (server == NULL) {
-            return NGX_DECLINED;
+            return peer->busy ? NGX_BUSY : NGX_DECLINED;
         }
 
         if (server->socklen) {
@@ -118,13 +133,12 @@ ngx_smtp_peer_choose(ngx_smtp_peer_t *peer)
 
     ngx_smtp_servers_unlock(servers);
 
-    if (server == NULL && peer->tries == 0) {
-        level = (said || peer->busy) ? NGX_LOG_INFO : NGX_LOG_ERR;
+    if (server == NULL && peer->tries == 0 && !peer->busy) {
+        level = said ? NGX_LOG_INFO : NGX_LOG_ERR;
 
         ngx_log_error(level, peer->log, 0,
-                      "no live upstreams in upstream \"%V\"%s",
-                      &peer->upstream->name,
-                      peer->busy ? ", some are busy" : "");
+                      "no live upstreams in upstream \"%V\"",
+                      &peer->upstream->name);
     }
 
     return server;

@@ -99,13 +99,14 @@ typedef struct {
 
     ngx_uint_t               tries;              /* servers got so far */
 
-    unsigned                 busy:1;             /* max_conns alone is why no
-                                                    other server was got */
+    unsigned                 busy:1;             /* there is another server,
+                                                    but for max_conns */
     unsigned                 outage:1;           /* that it fails was logged */
 
     /* private */
     unsigned                 forgiven:1;
     unsigned                 reserved:1;         /* counts, no connection */
+    unsigned                 waiting:1;          /* in upstream's queue */
 
     ngx_smtp_server_t       *server;
     ngx_uint_t               server_id;
@@ -126,6 +127,8 @@ typedef struct {
     ngx_uint_t               naddrs;
     ngx_uint_t               naddr;
     ngx_smtp_op_t           *op;
+    ngx_queue_t              queue;
+    ngx_msec_t               deadline;
 
     ngx_sockaddr_t           address;
     u_char                   text[NGX_SOCKADDR_STRLEN];
@@ -142,10 +145,11 @@ ngx_int_t ngx_smtp_peer_init(ngx_smtp_peer_t *peer,
  * one of those that are up, then of the backups.  When every one is down, all
  * failures are forgotten and the choice begins again, once.
  * NGX_OK: sockaddr, socklen, name are set.
- * NGX_AGAIN: a name is being resolved; op finishes with NGX_OK or
- *     NGX_DECLINED.  op must have been started by the caller beforehand; for
- *     the other results it stays untouched.
- * NGX_DECLINED: no server is left.
+ * NGX_AGAIN: a name is being resolved, or all servers that are left are busy
+ *     and the request waits for one; op finishes with NGX_OK or NGX_DECLINED.
+ *     op must have been started by the caller beforehand; for the other
+ *     results it stays untouched.
+ * NGX_DECLINED: no server is left, or with peer->busy none is free.
  */
 ngx_int_t ngx_smtp_peer_get(ngx_smtp_peer_t *peer, ngx_smtp_op_t *op);
 

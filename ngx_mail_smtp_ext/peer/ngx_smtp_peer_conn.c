@@ -287,6 +287,8 @@ ngx_smtp_peer_unlease(ngx_connection_t *c)
     ngx_smtp_servers_unlock(servers);
 
     own->server = NULL;
+
+    ngx_smtp_peer_wake(own->upstream);
 }
 
 

@@ -170,6 +170,8 @@ ngx_smtp_peer_mark(ngx_smtp_peer_t *peer, ngx_uint_t result)
 
     ngx_smtp_servers_unlock(servers);
 
+    ngx_smtp_peer_wake(upstream);
+
     /* a server that may be gone by now has left its name in peer */
 
     name = upstream->dynamic ? &peer->name : &peer->server->name;

@@ -41,6 +41,18 @@
 #define NGX_SMTP_PEER_RESOLVE_TIMEOUT  30000
 
 
+/*
+ * How often waiting requests look whether there is a server for them, when
+ * nothing in their own worker tells so.  In a zone another worker may have
+ * set a connection free; without one only the time brings a server back.
+ */
+#define NGX_SMTP_PEER_POLL_ZONE        50
+#define NGX_SMTP_PEER_POLL             1000
+
+/* seconds between two messages that a group is loaded to its limit */
+#define NGX_SMTP_PEER_BUSY_LOG         60
+
+
 /* a server as configured */
 typedef struct {
     ngx_str_t               url;
@@ -180,6 +192,14 @@ struct ngx_smtp_upstream_s {
     void                   *hash_key;       /* of "hash", compiled */
     void                   *points;         /* of "hash ... consistent" */
 
+    /* who waits for a server */
+    ngx_queue_t             waiting;
+    ngx_uint_t              nwaiting;
+    ngx_event_t             wake;
+    ngx_uint_t              queue_max;
+    ngx_msec_t              queue_timeout;
+    time_t                  busy_logged;
+
     /* kept connections: last put back first; and unused items */
     ngx_queue_t             cache;
     ngx_queue_t             free;
@@ -255,6 +275,8 @@ ngx_int_t ngx_smtp_upstream_bind_all(ngx_conf_t *cf,
 char *ngx_smtp_upstream_conf_server(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_smtp_upstream_conf_balancer(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_smtp_upstream_conf_queue(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_smtp_upstream_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -340,8 +362,23 @@ void ngx_smtp_peer_mark(ngx_smtp_peer_t *peer, ngx_uint_t result);
 
 /* ngx_smtp_peer.c */
 
-/* as ngx_smtp_peer_get(); goes on after a name was resolved, too */
+/*
+ * As ngx_smtp_peer_get(), also for who has waited, or had a name resolved.
+ * NGX_BUSY: there would be a server, but for max_conns.
+ */
 ngx_int_t ngx_smtp_peer_next(ngx_smtp_peer_t *peer);
+
+
+/* ngx_smtp_peer_queue.c */
+
+/* NGX_AGAIN: peer->op will finish.  NGX_DECLINED: too many wait */
+ngx_int_t ngx_smtp_peer_wait(ngx_smtp_peer_t *peer);
+
+/* logs that there is no connection for peer */
+void ngx_smtp_peer_queue_busy(ngx_smtp_peer_t *peer);
+
+/* there may be something for who waits */
+void ngx_smtp_peer_wake(ngx_smtp_upstream_t *upstream);
 
 
 /* ngx_smtp_peer_conn.c */

@@ -124,6 +124,10 @@ ngx_smtp_peer_resolve_handler(ngx_resolver_ctx_t *ctx)
 
     rc = ngx_smtp_peer_next(peer);
 
+    if (rc == NGX_BUSY) {
+        rc = ngx_smtp_peer_wait(peer);
+    }
+
     if (rc != NGX_AGAIN) {
         ngx_smtp_op_finish(peer->op, rc);
     }

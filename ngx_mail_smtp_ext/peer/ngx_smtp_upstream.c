@@ -145,6 +145,8 @@ ngx_smtp_upstream_create(ngx_conf_t *cf, ngx_smtp_peer_conf_t *conf,
     upstream->file_name = cf->conf_file->file.name.data;
     upstream->line = cf->conf_file->line;
 
+    ngx_queue_init(&upstream->waiting);
+
     upstream->keepalive = NGX_CONF_UNSET_UINT;
     upstream->keepalive_requests = NGX_CONF_UNSET_UINT;
     upstream->keepalive_timeout = NGX_CONF_UNSET_MSEC;

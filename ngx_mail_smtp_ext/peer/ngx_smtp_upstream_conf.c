@@ -17,6 +17,10 @@
  */
 
 
+/* of "queue" without one: that of nginx, and less than clients wait */
+#define NGX_SMTP_PEER_QUEUE_TIMEOUT  60000
+
+
 static ngx_int_t ngx_smtp_upstream_conf_param(ngx_str_t *value,
     ngx_smtp_server_conf_t *sc);
 static ngx_int_t ngx_smtp_upstream_conf_num(ngx_str_t *value, char *name,
@@ -182,6 +186,50 @@ ngx_smtp_upstream_conf_balancer(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return balancer->parse(cf, upstream);
+}
+
+
+char *
+ngx_smtp_upstream_conf_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_smtp_upstream_t  *upstream = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (upstream->queue_max) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    upstream->queue_max = n;
+
+    if (cf->args->nelts == 2) {
+        upstream->queue_timeout = NGX_SMTP_PEER_QUEUE_TIMEOUT;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_smtp_upstream_conf_time(&value[2], "timeout=", 0, &n) != NGX_OK
+        || n == NGX_ERROR
+        || n == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    upstream->queue_timeout = n;
+
+    return NGX_CONF_OK;
 }
 
 

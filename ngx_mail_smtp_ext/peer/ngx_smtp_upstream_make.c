@@ -86,6 +86,7 @@ ngx_smtp_upstream_make(ngx_pool_t *pool, ngx_str_t *host, in_port_t port)
     upstream->servers = servers;
     upstream->balancer = &ngx_smtp_balancer_rr;
 
+    ngx_queue_init(&upstream->waiting);
     ngx_queue_init(&upstream->cache);
     ngx_queue_init(&upstream->free);
 

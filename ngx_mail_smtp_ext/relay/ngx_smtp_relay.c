@@ -607,7 +607,9 @@ ngx_smtp_relay_no_server(ngx_smtp_relay_t *relay)
     relay->failure = relay->last;
 
     if (relay->failure.code == 0) {
-        ngx_smtp_verdict_set(&relay->failure, NGX_SMTP_REPLY_NO_SERVER);
+        ngx_smtp_verdict_set(&relay->failure,
+                             relay->peer.busy ? NGX_SMTP_REPLY_SERVERS_BUSY
+                                              : NGX_SMTP_REPLY_NO_SERVER);
     }
 
     ngx_smtp_relay_finish(relay);

@@ -31,6 +31,8 @@ my @good = (
     "random two; $one",
     "random two least_conn; $one",
     "random two; random; $one",
+    "$one queue 1;",
+    "$one queue 100000 timeout=1ms;",
     "$one keepalive 0;",
     "$one keepalive 65535; keepalive_requests 1; keepalive_timeout 1s;
      keepalive_time 1h;",
@@ -69,6 +71,12 @@ my @bad = (
     [ "hash a banana; $one", 'invalid parameter "banana"' ],
     [ "random three; $one", 'invalid parameter "three"' ],
     [ "random two most_conn; $one", 'invalid parameter "most_conn"' ],
+    [ "$one queue 0;", 'invalid value "0"' ],
+    [ "$one queue x;", 'invalid value "x"' ],
+    [ "$one queue 1 2;", 'invalid parameter "2"' ],
+    [ "$one queue 1 timeout=x;", 'invalid parameter "timeout=x"' ],
+    [ "$one queue 1 timeout=0;", 'invalid parameter "timeout=0"' ],
+    [ "$one queue 1; queue 2;", '"queue" directive is duplicate' ],
     [ "$one keepalive 65536;", 'must be' ],
 );
 

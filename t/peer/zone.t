@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll /;
 
 my $t = Test::Nginx::SmtpExt->new(workers => 2);
 
-my @groups = qw/ shared own fails busy least keys /;
+my @groups = qw/ shared own fails busy wait least keys /;
 
 my $conf = <<'EOC' . join '', map { <<"EOS" } @groups;
 %%GLOBALS%%
@@ -51,6 +51,12 @@ mail {
         server     127.0.0.1:%%PORT_b%%  backup;
     }
 
+    smtp_upstream wait {
+        zone       wait  64k;
+        queue      10;
+        server     127.0.0.1:%%PORT_a%%  max_conns=1;
+    }
+
     smtp_upstream least {
         least_conn;
         zone       least  64k;
@@ -75,7 +81,7 @@ EOS
 
 $conf .= "}\n";
 
-$t->write_conf($conf)->plan(28)->run();
+$t->write_conf($conf)->plan(33)->run();
 
 my @names = qw/ a b /;
 my %mta = map { $_ => $t->server($_) } @names;
@@ -189,6 +195,19 @@ is send_by('10', 'busy'), 'bb', 'no worker makes another';
 $mta{a}->release();
 like $c->read_reply(), qr/^250 /, 'it is done';
 is send_by('10', 'busy'), 'aa', 'then every worker can';
+
+$c = client(0, 'wait');
+is begin($c), 'a', 'one worker has the only connection';
+
+my $d = client(1, 'wait');
+
+$d->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.com>', 'DATA');
+$d->read_replies(3);
+$d->body("x\r\n");
+is send_by('0', 'own') . who(), 'a', 'another one waits for it';
+$mta{a}->release();
+like $_->read_reply(), qr/^250 /, 'it gets it' for $c, $d;
+is who(), 'a', 'and delivers';
 
 $c = client(0, 'least');
 is begin($c), 'a', 'one worker has something to do';
