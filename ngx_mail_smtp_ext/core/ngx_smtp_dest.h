@@ -80,6 +80,8 @@ typedef struct {
     ngx_smtp_enhanced_t          enhanced;
     ngx_str_t                    reply;      /* its text */
     ngx_msec_t                   connect_time;       /* -1: none */
+    const char                  *ssl_protocol;       /* NULL: no TLS */
+    const char                  *ssl_cipher;
 } ngx_smtp_delivery_log_t;
 
 

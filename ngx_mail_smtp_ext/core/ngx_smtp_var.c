@@ -43,6 +43,11 @@ static ngx_int_t ngx_smtp_var_delivery_addr(ngx_pool_t *pool,
     ngx_str_t *value, ngx_smtp_delivery_t *d);
 static ngx_int_t ngx_smtp_var_delivery_reply(ngx_pool_t *pool,
     ngx_str_t *value, ngx_smtp_delivery_t *d);
+static ngx_int_t ngx_smtp_var_delivery_ssl_protocol(ngx_pool_t *pool,
+    ngx_str_t *value, ngx_smtp_delivery_t *d);
+static ngx_int_t ngx_smtp_var_delivery_ssl_cipher(ngx_pool_t *pool,
+    ngx_str_t *value, ngx_smtp_delivery_t *d);
+static ngx_int_t ngx_smtp_var_constant(ngx_str_t *value, const char *text);
 static ngx_int_t ngx_smtp_var_delivery_connect_time(ngx_pool_t *pool,
     ngx_str_t *value, ngx_smtp_delivery_t *d);
 
@@ -85,6 +90,8 @@ ngx_smtp_var_getter(request_time);
 ngx_smtp_var_getter(data_time);
 ngx_smtp_var_getter(upstream_addr);
 ngx_smtp_var_getter(upstream_reply);
+ngx_smtp_var_getter(upstream_ssl_protocol);
+ngx_smtp_var_getter(upstream_ssl_cipher);
 ngx_smtp_var_getter(connect_time);
 ngx_smtp_var_getter(response_time);
 ngx_smtp_var_getter(ssl_static);
@@ -155,6 +162,10 @@ const ngx_smtp_var_t  ngx_smtp_var_table[] = {
 
     { ngx_string("smtp_upstream_addr"), ngx_smtp_var_upstream_addr, 0 },
     { ngx_string("smtp_upstream_reply"), ngx_smtp_var_upstream_reply, 0 },
+    { ngx_string("smtp_upstream_ssl_protocol"),
+      ngx_smtp_var_upstream_ssl_protocol, 0 },
+    { ngx_string("smtp_upstream_ssl_cipher"), ngx_smtp_var_upstream_ssl_cipher,
+      0 },
     { ngx_string("smtp_upstream_connect_time"), ngx_smtp_var_connect_time, 0 },
     { ngx_string("smtp_upstream_response_time"), ngx_smtp_var_response_time,
       0 },
@@ -901,6 +912,38 @@ ngx_smtp_var_delivery_reply(ngx_pool_t *pool, ngx_str_t *value,
 
 
 static ngx_int_t
+ngx_smtp_var_delivery_ssl_protocol(ngx_pool_t *pool, ngx_str_t *value,
+    ngx_smtp_delivery_t *d)
+{
+    return ngx_smtp_var_constant(value, d->log.ssl_protocol);
+}
+
+
+static ngx_int_t
+ngx_smtp_var_delivery_ssl_cipher(ngx_pool_t *pool, ngx_str_t *value,
+    ngx_smtp_delivery_t *d)
+{
+    return ngx_smtp_var_constant(value, d->log.ssl_cipher);
+}
+
+
+/* of OpenSSL's */
+
+static ngx_int_t
+ngx_smtp_var_constant(ngx_str_t *value, const char *text)
+{
+    if (text == NULL) {
+        return NGX_DECLINED;
+    }
+
+    value->data = (u_char *) text;
+    value->len = ngx_strlen(text);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_smtp_var_delivery_connect_time(ngx_pool_t *pool, ngx_str_t *value,
     ngx_smtp_delivery_t *d)
 {
@@ -923,6 +966,20 @@ ngx_smtp_var_getter(upstream_reply)
 {
     return ngx_smtp_var_deliveries(pool, value, tx,
                                    ngx_smtp_var_delivery_reply);
+}
+
+
+ngx_smtp_var_getter(upstream_ssl_protocol)
+{
+    return ngx_smtp_var_deliveries(pool, value, tx,
+                                   ngx_smtp_var_delivery_ssl_protocol);
+}
+
+
+ngx_smtp_var_getter(upstream_ssl_cipher)
+{
+    return ngx_smtp_var_deliveries(pool, value, tx,
+                                   ngx_smtp_var_delivery_ssl_cipher);
 }
 
 

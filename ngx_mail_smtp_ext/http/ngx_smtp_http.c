@@ -33,7 +33,7 @@ static ngx_int_t ngx_smtp_http_keep(ngx_smtp_http_request_t *r);
 
 
 /* what tells connections of ours from others to the same address */
-static ngx_uint_t  ngx_smtp_http_plain;
+static ngx_smtp_peer_tag_t  ngx_smtp_http_plain;
 
 /* what debug logging of timers takes for the event's connection */
 static ngx_connection_t  ngx_smtp_http_timer_connection;

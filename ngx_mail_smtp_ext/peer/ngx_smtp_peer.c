@@ -221,6 +221,7 @@ ngx_smtp_peer_take_address(ngx_smtp_peer_t *peer, ngx_smtp_server_t *server)
     peer->sockaddr = &server->sockaddr.sockaddr;
     peer->socklen = server->socklen;
     peer->name = server->name;
+    peer->host = server->conf->host;
 
     if (peer->upstream->dynamic) {
 

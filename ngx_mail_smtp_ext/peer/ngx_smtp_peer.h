@@ -79,6 +79,18 @@ extern const ngx_smtp_peer_key_t *const  ngx_smtp_peer_key;
 #define NGX_SMTP_PEER_TRIED  4
 
 
+/*
+ * What must be the same, besides the server, for a kept connection to serve:
+ * the protocol, how it was made, and for whom.  What the octets mean is its
+ * owner's; one that has none is equal to itself only.
+ */
+typedef struct {
+    uint32_t                 hash;               /* of data */
+    size_t                   len;
+    u_char                  *data;
+} ngx_smtp_peer_tag_t;
+
+
 /* the choice: one per request, remembers which servers have been tried */
 typedef struct {
     ngx_smtp_upstream_t     *upstream;
@@ -86,7 +98,7 @@ typedef struct {
     ngx_log_t               *log;
     ngx_resolver_t          *resolver;           /* may be NULL */
     ngx_msec_t               resolver_timeout;
-    void                    *tag;                /* see _keep() */
+    ngx_smtp_peer_tag_t     *tag;                /* see _keep() */
 
     /* for whom: by these ip_hash and hash choose; set after _init() */
     struct sockaddr         *client;             /* may be NULL */
@@ -96,6 +108,7 @@ typedef struct {
     struct sockaddr         *sockaddr;
     socklen_t                socklen;
     ngx_str_t                name;               /* "127.0.0.1:25" */
+    ngx_str_t                host;               /* as configured, no port */
 
     ngx_uint_t               tries;              /* servers got so far */
 
@@ -191,15 +204,14 @@ void ngx_smtp_peer_close(ngx_connection_t *c);
 
 /*
  * NGX_OK: c is the cache's.  NGX_DECLINED: not kept (keepalive 0, too many
- * requests, worker stopping); c is still the caller's.  tag stands for all that
- * makes connections to the same address differ (protocol, TLS): only who asks
- * with the same one gets c.  requests: how many it has carried.  serial tells
- * this stay from any other, for _take().
+ * requests, worker stopping); c is still the caller's.  tag has to live as long
+ * as c.  requests: how many it has carried.  serial tells this stay from any
+ * other, for _take().
  */
 ngx_int_t ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream,
     ngx_connection_t *c, struct sockaddr *sockaddr, socklen_t socklen,
-    void *tag, ngx_uint_t requests, void (*close)(ngx_connection_t *c),
-    ngx_uint_t *serial);
+    ngx_smtp_peer_tag_t *tag, ngx_uint_t requests,
+    void (*close)(ngx_connection_t *c), ngx_uint_t *serial);
 
 /*
  * A kept connection to what was chosen, of peer's tag, the one put back last;

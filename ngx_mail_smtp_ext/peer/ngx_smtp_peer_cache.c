@@ -25,7 +25,7 @@ typedef struct {
     ngx_smtp_upstream_t   *upstream;
     ngx_connection_t      *connection;
     void                  *data;
-    void                  *tag;
+    ngx_smtp_peer_tag_t   *tag;
     void                 (*close)(ngx_connection_t *c);
     ngx_uint_t             serial;
     ngx_smtp_server_t     *server;
@@ -36,6 +36,8 @@ typedef struct {
 
 
 static ngx_int_t ngx_smtp_peer_cache_hold(ngx_smtp_kept_t *item);
+static ngx_uint_t ngx_smtp_peer_cache_same(ngx_smtp_peer_tag_t *one,
+    ngx_smtp_peer_tag_t *two);
 static ngx_uint_t ngx_smtp_peer_cache_usable(ngx_connection_t *c);
 static ngx_int_t ngx_smtp_peer_cache_quiet(ngx_connection_t *c);
 static ngx_connection_t *ngx_smtp_peer_cache_remove(ngx_smtp_kept_t *item);
@@ -95,7 +97,7 @@ ngx_smtp_peer_cache_close(ngx_smtp_upstream_t *upstream)
 
 ngx_int_t
 ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream, ngx_connection_t *c,
-    struct sockaddr *sockaddr, socklen_t socklen, void *tag,
+    struct sockaddr *sockaddr, socklen_t socklen, ngx_smtp_peer_tag_t *tag,
     ngx_uint_t requests, void (*close)(ngx_connection_t *c),
     ngx_uint_t *serial)
 {
@@ -187,9 +189,9 @@ ngx_smtp_peer_kept(ngx_smtp_peer_t *peer)
     {
         item = ngx_queue_data(q, ngx_smtp_kept_t, queue);
 
-        if (item->tag != peer->tag
+        if (!ngx_smtp_peer_cache_same(item->tag, peer->tag)
             || ngx_cmp_sockaddr(&item->sockaddr.sockaddr, item->socklen,
-                             peer->sockaddr, peer->socklen, 1)
+                                peer->sockaddr, peer->socklen, 1)
                != NGX_OK)
         {
             continue;
@@ -314,6 +316,19 @@ ngx_smtp_peer_cache_trim(ngx_smtp_upstream_t *upstream,
 }
 
 
+static ngx_uint_t
+ngx_smtp_peer_cache_same(ngx_smtp_peer_tag_t *one, ngx_smtp_peer_tag_t *two)
+{
+    if (one == two) {
+        return 1;
+    }
+
+    return one && two && one->len && one->hash == two->hash
+           && one->len == two->len
+           && ngx_memcmp(one->data, two->data, one->len) == 0;
+}
+
+
 /* the one list of reasons of the connection itself not to keep it */
 
 static ngx_uint_t
@@ -347,6 +362,21 @@ static ngx_int_t
 ngx_smtp_peer_cache_quiet(ngx_connection_t *c)
 {
     u_char  buf[1];
+
+#if (NGX_SSL)
+
+    /* what TLS itself has to say, such as a new session, may come any time */
+
+    if (c->ssl) {
+
+        if (c->read->ready && c->recv(c, buf, 1) != NGX_AGAIN) {
+            return NGX_ERROR;
+        }
+
+        return ngx_handle_read_event(c->read, 0);
+    }
+
+#endif
 
     if (c->read->ready) {
 
@@ -385,6 +415,7 @@ ngx_smtp_peer_cache_remove(ngx_smtp_kept_t *item)
 
     item->connection = NULL;
     item->data = NULL;
+    item->tag = NULL;
 
     ngx_log_debug2(NGX_LOG_DEBUG_EVENT, c->log, 0,
                    "smtp peer kept fd:%d, serial: %ui, taken",

@@ -19,6 +19,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_peer.h>
+#include <ngx_smtp_peer_tls.h>
 
 
 /* port of a server in smtp_upstream{} that names none: SMTP's */
@@ -235,6 +236,20 @@ typedef struct {
 } ngx_smtp_peer_conf_t;
 
 
+/* a context, and what a worker remembers of the servers it was used with */
+struct ngx_smtp_peer_tls_s {
+    ngx_ssl_t               ssl;
+    ngx_str_t               name;
+
+    ngx_queue_t             servers;        /* last used first */
+    ngx_uint_t              nservers;
+
+    unsigned                verify:1;
+    unsigned                server_name:1;
+    unsigned                session_reuse:1;
+};
+
+
 extern ngx_module_t  ngx_mail_smtp_ext_peer_module;
 
 extern const ngx_smtp_balancer_t  ngx_smtp_balancer_rr;
@@ -422,6 +437,11 @@ void ngx_smtp_peer_cache_close(ngx_smtp_upstream_t *upstream);
 /* leaves at most that many to a server */
 void ngx_smtp_peer_cache_trim(ngx_smtp_upstream_t *upstream,
     ngx_uint_t server_id, ngx_uint_t max);
+
+
+/* ngx_smtp_peer_tls.c: the context's cleanup, with all that is remembered */
+
+void ngx_smtp_peer_tls_destroy(void *data);
 
 
 #endif /* _NGX_SMTP_PEER_PRIVATE_H_INCLUDED_ */

@@ -25,7 +25,8 @@
 static ngx_int_t ngx_smtp_upstream_unix(ngx_pool_t *pool, ngx_addr_t *addr,
     ngx_str_t *host);
 static ngx_int_t ngx_smtp_upstream_literal(ngx_pool_t *pool,
-    ngx_addr_t *addr, ngx_str_t *host, in_port_t port);
+    ngx_smtp_server_conf_t *sc, ngx_addr_t *addr, ngx_str_t *host,
+    in_port_t port);
 static ngx_int_t ngx_smtp_upstream_host(ngx_pool_t *pool,
     ngx_smtp_server_conf_t *sc, ngx_str_t *host, in_port_t port);
 
@@ -59,7 +60,7 @@ ngx_smtp_upstream_make(ngx_pool_t *pool, ngx_str_t *host, in_port_t port)
         rc = NGX_ERROR;
 
     } else {
-        rc = ngx_smtp_upstream_literal(pool, &addr, host, port);
+        rc = ngx_smtp_upstream_literal(pool, sc, &addr, host, port);
 
         if (rc == NGX_DECLINED) {
             rc = ngx_smtp_upstream_host(pool, sc, host, port);
@@ -129,8 +130,8 @@ ngx_smtp_upstream_unix(ngx_pool_t *pool, ngx_addr_t *addr, ngx_str_t *host)
 /* NGX_DECLINED: not a literal */
 
 static ngx_int_t
-ngx_smtp_upstream_literal(ngx_pool_t *pool, ngx_addr_t *addr,
-    ngx_str_t *host, in_port_t port)
+ngx_smtp_upstream_literal(ngx_pool_t *pool, ngx_smtp_server_conf_t *sc,
+    ngx_addr_t *addr, ngx_str_t *host, in_port_t port)
 {
     ngx_int_t  rc;
     ngx_str_t  text;
@@ -150,6 +151,12 @@ ngx_smtp_upstream_literal(ngx_pool_t *pool, ngx_addr_t *addr,
     }
 
     ngx_inet_set_port(addr->sockaddr, port);
+
+    sc->host.len = text.len;
+    sc->host.data = ngx_pstrdup(pool, &text);
+    if (sc->host.data == NULL) {
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }

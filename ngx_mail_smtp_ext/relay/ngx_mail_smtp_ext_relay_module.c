@@ -13,18 +13,42 @@
 
 /*
  * Directives of the relay: when the next hop is asked, what we call ourselves
- * there, and the time-outs of RFC 5321, 4.5.3.2.
+ * there, TLS, and the time-outs of RFC 5321, 4.5.3.2.
  */
+
+
+extern ngx_module_t  ngx_mail_smtp_ext_module;
 
 
 static void *ngx_mail_smtp_ext_relay_create_conf(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_relay_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static ngx_int_t ngx_mail_smtp_ext_relay_tls(ngx_conf_t *cf,
+    ngx_smtp_relay_conf_t *conf, ngx_smtp_service_t *service);
+static ngx_uint_t ngx_mail_smtp_ext_relay_smtps(ngx_smtp_service_t *service);
 
 
 static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_modes[] = {
     { ngx_string("verify"), NGX_SMTP_PASS_VERIFY },
     { ngx_string("buffered"), NGX_SMTP_PASS_BUFFERED },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_tls_modes[] = {
+    { ngx_string("off"), NGX_SMTP_PASS_TLS_OFF },
+    { ngx_string("opportunistic"), NGX_SMTP_PASS_TLS_OPPORTUNISTIC },
+    { ngx_string("required"), NGX_SMTP_PASS_TLS_REQUIRED },
+    { ngx_string("implicit"), NGX_SMTP_PASS_TLS_IMPLICIT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_bitmask_t  ngx_mail_smtp_ext_relay_ssl_protocols[] = {
+    { ngx_string("TLSv1"), NGX_SSL_TLSv1 },
+    { ngx_string("TLSv1.1"), NGX_SSL_TLSv1_1 },
+    { ngx_string("TLSv1.2"), NGX_SSL_TLSv1_2 },
+    { ngx_string("TLSv1.3"), NGX_SSL_TLSv1_3 },
     { ngx_null_string, 0 }
 };
 
@@ -43,6 +67,111 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
       ngx_conf_set_str_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, helo),
+      NULL },
+
+    { ngx_string("smtp_pass_tls"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls_mode),
+      &ngx_mail_smtp_ext_relay_tls_modes },
+
+    { ngx_string("smtp_pass_tls_retry"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls_retry),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_protocols"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.protocols),
+      &ngx_mail_smtp_ext_relay_ssl_protocols },
+
+    { ngx_string("smtp_pass_ssl_ciphers"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.ciphers),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_certificate"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.certificate),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_certificate_key"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.certificate_key),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_password_file"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_smtp_peer_tls_passwords_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.passwords),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_conf_command"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE2,
+      ngx_conf_set_keyval_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.conf_commands),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_verify"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.verify),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_verify_depth"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.verify_depth),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_trusted_certificate"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.trusted_certificate),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_crl"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.crl),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_name"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.name),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_server_name"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.server_name),
+      NULL },
+
+    { ngx_string("smtp_pass_ssl_session_reuse"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, tls.session_reuse),
       NULL },
 
     { ngx_string("smtp_pass_connect_timeout"),
@@ -136,6 +265,8 @@ ngx_mail_smtp_ext_relay_create_conf(ngx_conf_t *cf)
     }
 
     conf->mode = NGX_CONF_UNSET_UINT;
+    conf->tls_mode = NGX_CONF_UNSET_UINT;
+    conf->tls_retry = NGX_CONF_UNSET_MSEC;
     conf->connect_timeout = NGX_CONF_UNSET_MSEC;
     conf->greeting_timeout = NGX_CONF_UNSET_MSEC;
     conf->mail_timeout = NGX_CONF_UNSET_MSEC;
@@ -143,6 +274,8 @@ ngx_mail_smtp_ext_relay_create_conf(ngx_conf_t *cf)
     conf->data_timeout = NGX_CONF_UNSET_MSEC;
     conf->send_timeout = NGX_CONF_UNSET_MSEC;
     conf->final_timeout = NGX_CONF_UNSET_MSEC;
+
+    ngx_smtp_peer_tls_conf_init(&conf->tls);
 
     return conf;
 }
@@ -153,6 +286,10 @@ ngx_mail_smtp_ext_relay_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_smtp_relay_conf_t *prev = parent;
     ngx_smtp_relay_conf_t *conf = child;
+
+    ngx_smtp_service_t  *service;
+
+    service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
 
     ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_SMTP_PASS_VERIFY);
     ngx_conf_merge_str_value(conf->helo, prev->helo, "");
@@ -179,5 +316,66 @@ ngx_mail_smtp_ext_relay_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->final_timeout, prev->final_timeout,
                               600000);
 
-    return NGX_CONF_OK;
+    ngx_conf_merge_uint_value(conf->tls_mode, prev->tls_mode,
+                              NGX_SMTP_PASS_TLS_OPPORTUNISTIC);
+    ngx_conf_merge_msec_value(conf->tls_retry, prev->tls_retry, 60000);
+    ngx_smtp_peer_tls_conf_merge(&conf->tls, &prev->tls);
+
+    if (service->server_name.len == 0) {
+        /* a server{} of another protocol */
+        return NGX_CONF_OK;
+    }
+
+    if (conf->helo.len == 0) {
+        conf->helo = service->server_name;
+    }
+
+    return (ngx_mail_smtp_ext_relay_tls(cf, conf, service) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_mail_smtp_ext_relay_tls(ngx_conf_t *cf, ngx_smtp_relay_conf_t *conf,
+    ngx_smtp_service_t *service)
+{
+    ngx_uint_t  i;
+
+    if ((conf->tls_mode != NGX_SMTP_PASS_TLS_OFF
+         || ngx_mail_smtp_ext_relay_smtps(service))
+        && ngx_smtp_peer_tls_create(cf, &conf->tls, "smtp_pass_ssl")
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_SMTP_PASS_TLS_MAX; i++) {
+
+        conf->tags[i][0] = ngx_smtp_client_tag(cf->pool, conf, i, 0);
+        conf->tags[i][1] = ngx_smtp_client_tag(cf->pool, conf, i, 1);
+
+        if (conf->tags[i][0] == NULL || conf->tags[i][1] == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_mail_smtp_ext_relay_smtps(ngx_smtp_service_t *service)
+{
+    ngx_uint_t         i;
+    ngx_smtp_dest_t  **dest;
+
+    dest = service->dests->elts;
+
+    for (i = 0; i < service->dests->nelts; i++) {
+        if (dest[i]->type == &ngx_smtp_dest_smtps) {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -36,6 +36,7 @@ extern ngx_module_t  ngx_mail_smtp_ext_relay_module;
 typedef struct {
     ngx_smtp_query_t        *query;
     ngx_smtp_relay_conf_t   *conf;
+    ngx_smtp_client_way_t    way;
     ngx_smtp_peer_t          peer;
     ngx_smtp_client_t       *client;
     ngx_smtp_op_t           *op;
@@ -116,6 +117,9 @@ ngx_smtp_ask_start(ngx_smtp_query_t *query, ngx_smtp_op_t *op)
     ask->query = query;
     ask->conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_relay_module);
     ask->op = op;
+
+    ngx_smtp_client_way(&ask->way, ask->conf, query->rcpt.dest);
+    ask->peer.tag = ask->way.tag;
 
     op->cancel = ngx_smtp_ask_cancel;
     op->worker = ask;
@@ -215,9 +219,8 @@ ngx_smtp_ask_connect(ngx_smtp_ask_t *ask)
 static ngx_int_t
 ngx_smtp_ask_try(ngx_smtp_ask_t *ask)
 {
-    ngx_str_t           *helo;
-    ngx_connection_t    *c;
-    ngx_smtp_client_t   *client;
+    ngx_connection_t   *c;
+    ngx_smtp_client_t  *client;
 
     ask->kept = 1;
 
@@ -236,10 +239,7 @@ ngx_smtp_ask_try(ngx_smtp_ask_t *ask)
 
     ask->kept = 0;
 
-    helo = ask->conf->helo.len ? &ask->conf->helo
-                               : &ask->query->session->service->server_name;
-
-    client = ngx_smtp_client_connect(&ask->peer, ask->conf, helo);
+    client = ngx_smtp_client_connect(&ask->peer, &ask->way);
     if (client == NULL) {
         return NGX_DECLINED;
     }
@@ -293,7 +293,10 @@ ngx_smtp_ask_failed(ngx_smtp_client_t *client)
 
     /* a kept one that its server has closed says nothing against it */
 
-    stale = ask->kept && !client->fresh && !client->connection->timedout;
+    stale = client->again
+            || (ask->kept && !client->fresh && !client->connection->timedout);
+
+    ask->way.clear = client->again;
 
     ask->client = NULL;
     ngx_smtp_client_free(client, 0, NULL);

@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_event_connect.h>
-#include <ngx_smtp_client.h>
+#include <ngx_smtp_client_private.h>
 
 
 /*
@@ -31,21 +31,12 @@
 #define NGX_SMTP_CLIENT_TEXT_SIZE  1024
 
 
-enum {
-    NGX_SMTP_CLIENT_CONNECT = 0,
-    NGX_SMTP_CLIENT_GREETING,
-    NGX_SMTP_CLIENT_EHLO,
-    NGX_SMTP_CLIENT_HELO,
-    NGX_SMTP_CLIENT_READY
-};
-
-
 static void ngx_smtp_client_set_log(ngx_smtp_client_t *client);
 static u_char *ngx_smtp_client_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
-static void ngx_smtp_client_connected(ngx_smtp_client_t *client);
-static void ngx_smtp_client_write_handler(ngx_event_t *wev);
-static void ngx_smtp_client_read_handler(ngx_event_t *rev);
+static ngx_int_t ngx_smtp_client_connected(ngx_smtp_client_t *client);
+static ngx_int_t ngx_smtp_client_established(ngx_smtp_client_t *client);
+static void ngx_smtp_client_break(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_write(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_write_commands(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_write_body(ngx_smtp_client_t *client);
@@ -53,19 +44,77 @@ static ngx_int_t ngx_smtp_client_recv(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_parse(ngx_smtp_client_t *client);
 static void ngx_smtp_client_line(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_answer(ngx_smtp_client_t *client);
+static ngx_int_t ngx_smtp_client_greeted(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_hello(ngx_smtp_client_t *client,
-    char *verb, ngx_uint_t state);
+    char *verb, ngx_smtp_client_state_e state);
 static void ngx_smtp_client_close(ngx_connection_t *c);
 
 
+/* stands for octets that are neither in a body nor in the socket: in TLS */
+static ngx_buf_t    ngx_smtp_client_flush_buf;
+static ngx_chain_t  ngx_smtp_client_flush = { &ngx_smtp_client_flush_buf,
+                                              NULL };
+
+
+ngx_smtp_peer_tag_t *
+ngx_smtp_client_tag(ngx_pool_t *pool, ngx_smtp_relay_conf_t *conf,
+    ngx_smtp_pass_tls_e tls_mode, ngx_uint_t lmtp)
+{
+    u_char               *p;
+    ngx_smtp_peer_tls_t  *tls;
+    ngx_smtp_peer_tag_t  *tag;
+
+    tls = (tls_mode == NGX_SMTP_PASS_TLS_OFF) ? NULL : conf->tls.tls;
+
+    tag = ngx_palloc(pool, sizeof(ngx_smtp_peer_tag_t));
+    p = ngx_pnalloc(pool, 2 + sizeof(ngx_smtp_peer_tls_t *) + conf->helo.len);
+
+    if (tag == NULL || p == NULL) {
+        return NULL;
+    }
+
+    tag->data = p;
+
+    *p++ = (u_char) tls_mode;
+    *p++ = (u_char) lmtp;
+    p = ngx_cpymem(p, &tls, sizeof(ngx_smtp_peer_tls_t *));
+    p = ngx_cpymem(p, conf->helo.data, conf->helo.len);
+
+    tag->len = p - tag->data;
+    tag->hash = ngx_crc32_short(tag->data, tag->len);
+
+    return tag;
+}
+
+
+void
+ngx_smtp_client_way(ngx_smtp_client_way_t *way, ngx_smtp_relay_conf_t *conf,
+    ngx_smtp_dest_t *dest)
+{
+    way->conf = conf;
+    way->clear = 0;
+
+    way->tls_mode = (dest->type == &ngx_smtp_dest_smtps)
+                    ? NGX_SMTP_PASS_TLS_IMPLICIT : conf->tls_mode;
+
+    way->lmtp = dest->type->each;
+    way->tag = conf->tags[way->tls_mode][way->lmtp];
+}
+
+
 ngx_smtp_client_t *
-ngx_smtp_client_connect(ngx_smtp_peer_t *peer, ngx_smtp_relay_conf_t *conf,
-    ngx_str_t *helo)
+ngx_smtp_client_connect(ngx_smtp_peer_t *peer, ngx_smtp_client_way_t *way)
 {
     u_char             *p;
     ngx_int_t           rc;
+    ngx_uint_t          clear;
     ngx_connection_t   *c;
     ngx_smtp_client_t  *client;
+
+    /* of the server that it has failed with, which is this one */
+
+    clear = way->clear;
+    way->clear = 0;
 
     rc = ngx_smtp_peer_connect(peer, &c);
 
@@ -75,7 +124,7 @@ ngx_smtp_client_connect(ngx_smtp_peer_t *peer, ngx_smtp_relay_conf_t *conf,
 
     client = ngx_pcalloc(c->pool, sizeof(ngx_smtp_client_t));
 
-    p = ngx_pnalloc(c->pool, peer->socklen + peer->name.len + helo->len
+    p = ngx_pnalloc(c->pool, peer->socklen + peer->name.len + peer->host.len
                              + NGX_SMTP_CLIENT_TEXT_SIZE
                              + NGX_SMTP_CLIENT_IN_SIZE
                              + NGX_SMTP_CLIENT_OUT_SIZE);
@@ -86,7 +135,11 @@ ngx_smtp_client_connect(ngx_smtp_peer_t *peer, ngx_smtp_relay_conf_t *conf,
     }
 
     client->connection = c;
-    client->conf = conf;
+    client->conf = way->conf;
+    client->tls_mode = way->tls_mode;
+    client->fell_back = clear;
+    client->lmtp = way->lmtp;
+    client->tag = peer->tag;
     client->upstream = peer->upstream;
 
     /* the address first: it has to be aligned */
@@ -99,9 +152,9 @@ ngx_smtp_client_connect(ngx_smtp_peer_t *peer, ngx_smtp_relay_conf_t *conf,
     client->name.len = peer->name.len;
     p = ngx_cpymem(p, peer->name.data, peer->name.len);
 
-    client->helo.data = p;
-    client->helo.len = helo->len;
-    p = ngx_cpymem(p, helo->data, helo->len);
+    client->host.data = p;
+    client->host.len = peer->host.len;
+    p = ngx_cpymem(p, peer->host.data, peer->host.len);
 
     client->reply.text.data = p;
     p += NGX_SMTP_CLIENT_TEXT_SIZE;
@@ -121,12 +174,14 @@ ngx_smtp_client_connect(ngx_smtp_peer_t *peer, ngx_smtp_relay_conf_t *conf,
 
     if (rc == NGX_AGAIN) {
         c->log->action = "connecting to upstream";
-        ngx_add_timer(c->write, conf->connect_timeout);
+        ngx_add_timer(c->write, way->conf->connect_timeout);
 
         return client;
     }
 
-    ngx_smtp_client_connected(client);
+    if (ngx_smtp_client_connected(client) == NGX_ERROR) {
+        ngx_smtp_client_break(client);
+    }
 
     return client;
 }
@@ -175,23 +230,102 @@ ngx_smtp_client_log_error(ngx_log_t *log, u_char *buf, size_t len)
 }
 
 
-static void
+/* NGX_OK; NGX_DONE: the events have got other handlers; or NGX_ERROR */
+
+static ngx_int_t
 ngx_smtp_client_connected(ngx_smtp_client_t *client)
+{
+    client->connected = 1;
+
+    if (client->connection->write->timer_set) {
+        ngx_del_timer(client->connection->write);
+    }
+
+    if (client->tls_mode == NGX_SMTP_PASS_TLS_IMPLICIT) {
+        return ngx_smtp_client_tls_start(client);
+    }
+
+    ngx_smtp_client_greeting(client);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_smtp_client_greeting(ngx_smtp_client_t *client)
+{
+    client->connection->log->action = "reading greeting from upstream";
+
+    client->state = NGX_SMTP_CLIENT_GREETING;
+
+    ngx_add_timer(client->connection->read, client->conf->greeting_timeout);
+}
+
+
+void
+ngx_smtp_client_fail(ngx_smtp_client_t *client)
+{
+    /*
+     * With TLS 1.3 a client is done before its server is: what that does not
+     * like is seen in place of the first reply.
+     */
+
+    if (client->state == NGX_SMTP_CLIENT_TLS
+        || client->state == NGX_SMTP_CLIENT_STARTTLS
+        || (client->connection->ssl && !client->tls_heard))
+    {
+        ngx_smtp_client_tls_failed(client);
+    }
+
+    client->failed(client);
+}
+
+
+/*
+ * Fails, but not from inside a call of the owner's.  Maybe the server has said
+ * why it does not want to hear the rest: the read handler finds that, or else
+ * gives up.
+ */
+
+static void
+ngx_smtp_client_break(ngx_smtp_client_t *client)
 {
     ngx_connection_t  *c;
 
     c = client->connection;
 
-    c->log->action = "reading greeting from upstream";
+    client->broken = 1;
+    client->body = NULL;
 
-    client->state = NGX_SMTP_CLIENT_GREETING;
-    client->connected = 1;
+    c->read->handler = ngx_smtp_client_read_handler;
+    c->write->handler = ngx_smtp_client_write_handler;
 
-    if (c->write->timer_set) {
-        ngx_del_timer(c->write);
+    c->read->ready = 1;
+    c->read->available = -1;
+
+    ngx_post_event(c->read, &ngx_posted_events);
+}
+
+
+/* what connect() has come to; NGX_DONE: the handler has nothing left to do */
+
+static ngx_int_t
+ngx_smtp_client_established(ngx_smtp_client_t *client)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_smtp_peer_connected(client->connection);
+
+    if (rc == NGX_OK) {
+        rc = ngx_smtp_client_connected(client);
     }
 
-    ngx_add_timer(c->read, client->conf->greeting_timeout);
+    if (rc == NGX_ERROR) {
+        ngx_smtp_client_fail(client);
+        return NGX_DONE;
+    }
+
+    return rc;
 }
 
 
@@ -214,7 +348,7 @@ ngx_smtp_client_reuse(ngx_connection_t *c)
 }
 
 
-static void
+void
 ngx_smtp_client_write_handler(ngx_event_t *wev)
 {
     ngx_connection_t   *c;
@@ -227,32 +361,29 @@ ngx_smtp_client_write_handler(ngx_event_t *wev)
         ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,
                       "upstream timed out");
         c->timedout = 1;
-        client->failed(client);
+        ngx_smtp_client_fail(client);
         return;
     }
 
     if (c->close || c->error) {
-        client->failed(client);
+        ngx_smtp_client_fail(client);
         return;
     }
 
     if (client->state == NGX_SMTP_CLIENT_CONNECT) {
 
-        if (ngx_smtp_peer_connected(c) != NGX_OK) {
-            client->failed(client);
+        if (ngx_smtp_client_established(client) != NGX_OK) {
             return;
         }
-
-        ngx_smtp_client_connected(client);
     }
 
     if (ngx_smtp_client_write(client) != NGX_OK) {
-        client->failed(client);
+        ngx_smtp_client_fail(client);
     }
 }
 
 
-static void
+void
 ngx_smtp_client_read_handler(ngx_event_t *rev)
 {
     ngx_int_t           rc;
@@ -266,13 +397,19 @@ ngx_smtp_client_read_handler(ngx_event_t *rev)
         ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,
                       "upstream timed out");
         c->timedout = 1;
-        client->failed(client);
+        ngx_smtp_client_fail(client);
         return;
     }
 
     if (c->close || c->error) {
         /* worker_shutdown_timeout */
-        client->failed(client);
+        ngx_smtp_client_fail(client);
+        return;
+    }
+
+    if (client->state == NGX_SMTP_CLIENT_TLS) {
+        /* it failed when it began */
+        ngx_smtp_client_fail(client);
         return;
     }
 
@@ -280,12 +417,9 @@ ngx_smtp_client_read_handler(ngx_event_t *rev)
 
         /* epoll tells of a refused connect() here first */
 
-        if (ngx_smtp_peer_connected(c) != NGX_OK) {
-            client->failed(client);
+        if (ngx_smtp_client_established(client) != NGX_OK) {
             return;
         }
-
-        ngx_smtp_client_connected(client);
     }
 
     for ( ;; ) {
@@ -304,13 +438,13 @@ ngx_smtp_client_read_handler(ngx_event_t *rev)
         }
 
         if (rc == NGX_ERROR) {
-            client->failed(client);
+            ngx_smtp_client_fail(client);
             return;
         }
     }
 
     if (client->broken || ngx_handle_read_event(rev, 0) != NGX_OK) {
-        client->failed(client);
+        ngx_smtp_client_fail(client);
     }
 }
 
@@ -389,6 +523,7 @@ ngx_smtp_client_parse(ngx_smtp_client_t *client)
 
     client->fresh = 1;
     client->heard = ngx_current_msec;
+    client->tls_heard = (client->connection->ssl != NULL);
     client->reply.code = client->parser.code;
 
     ngx_memzero(&client->parser, sizeof(ngx_smtp_answer_t));
@@ -464,9 +599,12 @@ ngx_smtp_client_answer(ngx_smtp_client_t *client)
         ngx_del_timer(c->read);
     }
 
+    if (client->state == NGX_SMTP_CLIENT_STARTTLS) {
+        return ngx_smtp_client_tls_answer(client);
+    }
+
     if (client->state == NGX_SMTP_CLIENT_GREETING && code == 220) {
-        return ngx_smtp_client_hello(client, client->lmtp ? "LHLO" : "EHLO",
-                                     NGX_SMTP_CLIENT_EHLO);
+        return ngx_smtp_client_ehlo(client);
     }
 
     /* RFC 5321, 3.2: a server that does not know EHLO is asked with HELO */
@@ -476,9 +614,7 @@ ngx_smtp_client_answer(ngx_smtp_client_t *client)
     }
 
     if (client->state != NGX_SMTP_CLIENT_GREETING && code == 250) {
-        client->state = NGX_SMTP_CLIENT_READY;
-        client->ready(client);
-        return NGX_DONE;
+        return ngx_smtp_client_greeted(client);
     }
 
     ngx_log_error(NGX_LOG_ERR, c->log, 0, "upstream said: \"%ui %V\"",
@@ -488,9 +624,37 @@ ngx_smtp_client_answer(ngx_smtp_client_t *client)
 }
 
 
+/* the server is known; what has to be said before the owner has it? */
+
+static ngx_int_t
+ngx_smtp_client_greeted(ngx_smtp_client_t *client)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_smtp_client_tls_offer(client);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    client->state = NGX_SMTP_CLIENT_READY;
+    client->ready(client);
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_smtp_client_ehlo(ngx_smtp_client_t *client)
+{
+    return ngx_smtp_client_hello(client, client->lmtp ? "LHLO" : "EHLO",
+                                 NGX_SMTP_CLIENT_EHLO);
+}
+
+
 static ngx_int_t
 ngx_smtp_client_hello(ngx_smtp_client_t *client, char *verb,
-    ngx_uint_t state)
+    ngx_smtp_client_state_e state)
 {
     ngx_uint_t  secure;
 
@@ -504,14 +668,14 @@ ngx_smtp_client_hello(ngx_smtp_client_t *client, char *verb,
     client->caps.secure = secure;
 
     if (ngx_smtp_client_room(client, sizeof("EHLO " CRLF) - 1
-                                     + client->helo.len)
+                                     + client->conf->helo.len)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     client->out.last = ngx_sprintf(client->out.last, "%s %V" CRLF, verb,
-                                   &client->helo);
+                                   &client->conf->helo);
 
     return ngx_smtp_client_send(client, client->conf->greeting_timeout);
 }
@@ -628,19 +792,7 @@ ngx_smtp_client_write(ngx_smtp_client_t *client)
     }
 
     if (rc == NGX_ERROR) {
-
-        /*
-         * Maybe it has said why it does not want to hear the rest: the read
-         * handler finds that, or else calls failed().
-         */
-
-        client->broken = 1;
-        client->body = NULL;
-
-        c->read->ready = 1;
-        c->read->available = -1;
-        ngx_post_event(c->read, &ngx_posted_events);
-
+        ngx_smtp_client_break(client);
         return NGX_OK;
     }
 
@@ -680,12 +832,22 @@ ngx_smtp_client_write_commands(ngx_smtp_client_t *client)
 static ngx_int_t
 ngx_smtp_client_write_body(ngx_smtp_client_t *client)
 {
+    ngx_chain_t       *cl;
     ngx_connection_t  *c;
 
     c = client->connection;
 
     if (!c->write->ready) {
         return NGX_AGAIN;
+    }
+
+    if (c->ssl) {
+
+        /* few records rather than one for each buffer; but all of them now */
+
+        for (cl = client->body; cl->next; cl = cl->next) { /* void */ }
+
+        cl->buf->flush = 1;
     }
 
     client->body = c->send_chain(c, client->body, 0);
@@ -695,7 +857,25 @@ ngx_smtp_client_write_body(ngx_smtp_client_t *client)
         return NGX_ERROR;
     }
 
+    if (client->body == NULL && c->buffered) {
+        ngx_smtp_client_flush_buf.flush = 1;
+        client->body = &ngx_smtp_client_flush;
+    }
+
     return client->body ? NGX_AGAIN : NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_smtp_client_sendfile(ngx_smtp_client_t *client)
+{
+    ngx_connection_t  *c;
+
+    c = client->connection;
+
+    /* in the kernel: SSL_sendfile() */
+
+    return c->ssl == NULL || c->ssl->sendfile;
 }
 
 
@@ -726,13 +906,18 @@ ngx_smtp_client_free(ngx_smtp_client_t *client, ngx_uint_t keep,
 
     stay = 0;
 
+    if (c->ssl && keep) {
+        ngx_ssl_free_buffer(c);
+    }
+
     if (!keep || client->state != NGX_SMTP_CLIENT_READY
         || (!client->tx_open && ngx_smtp_client_spent(client))
         || client->in.pos != client->in.last
         || client->out.pos != client->out.last
+        || ngx_smtp_client_tls_recovered(client)
         || ngx_smtp_peer_keep(client->upstream, c, client->sockaddr,
-                              client->socklen, NULL, client->messages,
-                              ngx_smtp_client_close, &stay)
+                              client->socklen, client->tag,
+                              client->messages, ngx_smtp_client_close, &stay)
            != NGX_OK)
     {
         if (!keep) {

@@ -18,19 +18,42 @@
 #include <ngx_smtp_core.h>
 #include <ngx_smtp_esmtp.h>
 #include <ngx_smtp_peer.h>
+#include <ngx_smtp_peer_tls.h>
 
 
 #define NGX_SMTP_PASS_VERIFY    0    /* the next hop is asked at RCPT */
 #define NGX_SMTP_PASS_BUFFERED  1    /* ... when the message is complete */
 
 
+/* smtp_pass_tls; the last one also for smtps:// */
+typedef enum {
+    NGX_SMTP_PASS_TLS_OFF = 0,
+    NGX_SMTP_PASS_TLS_OPPORTUNISTIC,         /* STARTTLS where it works */
+    NGX_SMTP_PASS_TLS_REQUIRED,              /* STARTTLS or nothing */
+    NGX_SMTP_PASS_TLS_IMPLICIT,              /* RFC 8314, 3 */
+    NGX_SMTP_PASS_TLS_MAX
+} ngx_smtp_pass_tls_e;
+
+
 typedef struct ngx_smtp_client_s  ngx_smtp_client_t;
 
 
-/* RFC 5321, 4.5.3.2, each a directive */
+/* smtps:// */
+extern const ngx_smtp_dest_type_t  ngx_smtp_dest_smtps;
+
+
 typedef struct {
     ngx_uint_t            mode;              /* NGX_SMTP_PASS_* */
-    ngx_str_t             helo;              /* empty: server_name */
+    ngx_str_t             helo;              /* by default server_name */
+
+    ngx_uint_t            tls_mode;          /* NGX_SMTP_PASS_TLS_* */
+    ngx_msec_t            tls_retry;         /* ... once it has failed */
+    ngx_smtp_peer_tls_conf_t  tls;
+
+    /* of connections made in each way, the second by LMTP */
+    ngx_smtp_peer_tag_t  *tags[NGX_SMTP_PASS_TLS_MAX][2];
+
+    /* RFC 5321, 4.5.3.2, each a directive */
 
     ngx_msec_t            connect_timeout;
     ngx_msec_t            greeting_timeout;  /* 4.5.3.2.1, and EHLO */
@@ -42,6 +65,17 @@ typedef struct {
 } ngx_smtp_relay_conf_t;
 
 
+/* how connections are made */
+typedef struct {
+    ngx_smtp_relay_conf_t  *conf;
+    ngx_smtp_pass_tls_e     tls_mode;
+    ngx_smtp_peer_tag_t    *tag;
+
+    unsigned                lmtp:1;          /* RFC 2033 */
+    unsigned                clear:1;         /* TLS has failed just now */
+} ngx_smtp_client_way_t;
+
+
 /* a whole reply; text is valid during answer() only, lines parted by LF */
 typedef ngx_smtp_verdict_t  ngx_smtp_client_reply_t;
 
@@ -49,12 +83,17 @@ typedef ngx_smtp_verdict_t  ngx_smtp_client_reply_t;
 struct ngx_smtp_client_s {
     ngx_connection_t       *connection;
     ngx_smtp_relay_conf_t  *conf;
-    ngx_str_t               helo;
 
     ngx_smtp_upstream_t    *upstream;
     struct sockaddr        *sockaddr;
     socklen_t               socklen;
     ngx_str_t               name;            /* "127.0.0.1:25" */
+    ngx_str_t               host;            /* as configured */
+    ngx_smtp_peer_tag_t    *tag;             /* for whom it can be kept */
+
+    ngx_smtp_pass_tls_e     tls_mode;
+    const char             *ssl_protocol;    /* constant; NULL: no TLS */
+    const char             *ssl_cipher;
 
     ngx_smtp_caps_t         caps;
     ngx_uint_t              messages;        /* transactions carried */
@@ -65,7 +104,7 @@ struct ngx_smtp_client_s {
     ngx_uint_t              tx_rcpts;        /* whom it has accepted in it */
     ngx_uint_t              tx_said;         /* ... and was told of */
     unsigned                tx_open:1;
-    unsigned                lmtp:1;          /* RFC 2033; set by the owner */
+    unsigned                lmtp:1;          /* RFC 2033 */
 
     ngx_buf_t               in;
     ngx_buf_t               out;             /* commands */
@@ -80,8 +119,9 @@ struct ngx_smtp_client_s {
      * The owner's.  ready: after EHLO, called once, not for kept ones.
      * answer: a reply has come; NGX_OK: go on reading, NGX_DONE: the client
      * has been given up or kept.  written: the piece of the body has gone
-     * out; NGX_ERROR: give up.  failed:
-     * the connection has ended or timed out; the owner must give it up.
+     * out; NGX_ERROR: give up.  failed: the connection has ended or timed
+     * out; the owner must give it up, and connects to the same server if
+     * again is set.  failure: the reply that says why, 0: nothing special.
      * line: each line of a reply, before answer(), as it came but for its
      * enhanced code; NULL: the text in reply will do.
      */
@@ -91,7 +131,11 @@ struct ngx_smtp_client_s {
     ngx_int_t             (*written)(ngx_smtp_client_t *client);
     void                  (*failed)(ngx_smtp_client_t *client);
     void                  (*line)(ngx_smtp_client_t *client, ngx_str_t *text);
+    ngx_smtp_reply_e        failure;
 
+    unsigned                tls_heard:1;     /* a reply has come under TLS */
+    unsigned                again:1;         /* ... with fell_back set */
+    unsigned                fell_back:1;     /* TLS has failed: clear text */
     unsigned                fresh:1;         /* has answered since taken */
     unsigned                connected:1;     /* somebody listens there */
     unsigned                writing:1;       /* written() is being called */
@@ -99,15 +143,27 @@ struct ngx_smtp_client_s {
 };
 
 
+/* the way to dest; its tag is to be peer's before a server is chosen */
+void ngx_smtp_client_way(ngx_smtp_client_way_t *way,
+    ngx_smtp_relay_conf_t *conf, ngx_smtp_dest_t *dest);
+
 /*
  * Connects to what peer has chosen.  NULL: it can't be reached (logged).  The
  * owner's pointers are to be set before returning to the event loop.
  */
 ngx_smtp_client_t *ngx_smtp_client_connect(ngx_smtp_peer_t *peer,
-    ngx_smtp_relay_conf_t *conf, ngx_str_t *helo);
+    ngx_smtp_client_way_t *way);
 
 /* a kept connection is in use again; owner's pointers as above */
 ngx_smtp_client_t *ngx_smtp_client_reuse(ngx_connection_t *c);
+
+/* configuration time: the tag of connections made so; NULL: no memory */
+ngx_smtp_peer_tag_t *ngx_smtp_client_tag(ngx_pool_t *pool,
+    ngx_smtp_relay_conf_t *conf, ngx_smtp_pass_tls_e tls_mode,
+    ngx_uint_t lmtp);
+
+/* files of a chain can be sent as they are; else the body must be in memory */
+ngx_uint_t ngx_smtp_client_sendfile(ngx_smtp_client_t *client);
 
 /* RFC 9422: the server wants no MAIL more on this connection */
 ngx_uint_t ngx_smtp_client_spent(ngx_smtp_client_t *client);

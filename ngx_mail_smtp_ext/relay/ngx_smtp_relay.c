@@ -34,6 +34,8 @@ static char *ngx_smtp_relay_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
     ngx_str_t *rest);
 static char *ngx_smtp_relay_parse_lmtp(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
     ngx_str_t *rest);
+static char *ngx_smtp_relay_parse_tls(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
+    ngx_str_t *rest);
 static char *ngx_smtp_relay_parse_port(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
     ngx_str_t *rest, in_port_t port);
 static ngx_int_t ngx_smtp_relay_verify(ngx_smtp_delivery_t *d,
@@ -49,6 +51,7 @@ static void ngx_smtp_relay_connect(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_try(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_attach(ngx_smtp_relay_t *relay,
     ngx_smtp_client_t *client);
+static void ngx_smtp_relay_log_tls(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_retire(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_ready(ngx_smtp_client_t *client);
 static void ngx_smtp_relay_no_server(ngx_smtp_relay_t *relay);
@@ -58,6 +61,21 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp = {
     ngx_string("smtp://"),
 
     ngx_smtp_relay_parse,
+    ngx_smtp_relay_verify,
+    ngx_smtp_relay_park,
+    ngx_smtp_relay_deliver,
+    ngx_smtp_relay_commit,
+    ngx_smtp_ask_start,
+    0                            /* each */
+};
+
+
+/* the same under TLS from the start */
+
+const ngx_smtp_dest_type_t  ngx_smtp_dest_smtps = {
+    ngx_string("smtps://"),
+
+    ngx_smtp_relay_parse_tls,
     ngx_smtp_relay_verify,
     ngx_smtp_relay_park,
     ngx_smtp_relay_deliver,
@@ -80,8 +98,9 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_lmtp = {
 };
 
 
-/* RFC 5321, 4.5.4.2; RFC 2033, 5: not 25, "any private mail system" */
+/* RFC 5321, 4.5.4.2; RFC 8314, 7.3; RFC 2033, 5: "any private mail system" */
 #define NGX_SMTP_RELAY_PORT       25
+#define NGX_SMTP_RELAY_TLS_PORT   465
 #define NGX_SMTP_RELAY_LMTP_PORT  24
 
 
@@ -89,6 +108,14 @@ static char *
 ngx_smtp_relay_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
 {
     return ngx_smtp_relay_parse_port(cf, dest, rest, NGX_SMTP_RELAY_PORT);
+}
+
+
+static char *
+ngx_smtp_relay_parse_tls(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
+    ngx_str_t *rest)
+{
+    return ngx_smtp_relay_parse_port(cf, dest, rest, NGX_SMTP_RELAY_TLS_PORT);
 }
 
 
@@ -208,6 +235,8 @@ ngx_smtp_relay_get(ngx_smtp_delivery_t *d)
     relay->conf = ngx_smtp_session_srv_conf(d->tx->session,
                                             ngx_mail_smtp_ext_relay_module);
 
+    ngx_smtp_client_way(&relay->way, relay->conf, d->dest);
+
     d->worker = relay;
 
     return relay;
@@ -252,6 +281,7 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
 
     relay->peer.client = s->remote.sockaddr;
     relay->peer.session = s;
+    relay->peer.tag = relay->way.tag;
 
     /* the connection that asked before: still ours, or where we left it */
 
@@ -403,7 +433,6 @@ ngx_smtp_relay_connect(ngx_smtp_relay_t *relay)
 static ngx_int_t
 ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
 {
-    ngx_str_t            *helo;
     ngx_smtp_tx_t        *tx;
     ngx_connection_t     *c;
     ngx_smtp_client_t    *client;
@@ -431,12 +460,6 @@ ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
 
         client = ngx_smtp_client_reuse(c);
 
-        if (client->lmtp != d->dest->type->each) {
-            /* one group by both protocols, which is nobody's usage */
-            ngx_smtp_client_free(client, 0, NULL);
-            continue;
-        }
-
         ngx_smtp_relay_attach(relay, client);
 
         if (!ngx_smtp_relay_usable(relay)) {
@@ -454,15 +477,10 @@ ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
 
     relay->kept = 0;
 
-    helo = relay->conf->helo.len ? &relay->conf->helo
-                                 : &tx->session->service->server_name;
-
-    client = ngx_smtp_client_connect(&relay->peer, relay->conf, helo);
+    client = ngx_smtp_client_connect(&relay->peer, &relay->way);
     if (client == NULL) {
         return NGX_DECLINED;
     }
-
-    client->lmtp = d->dest->type->each;
 
     ngx_smtp_relay_attach(relay, client);
 
@@ -476,6 +494,8 @@ ngx_smtp_relay_attach(ngx_smtp_relay_t *relay, ngx_smtp_client_t *client)
     ngx_smtp_rcpt_t  *rcpt;
 
     relay->client = client;
+
+    ngx_smtp_relay_log_tls(relay);
 
     /* nothing of what another server said counts any more */
 
@@ -502,6 +522,14 @@ ngx_smtp_relay_attach(ngx_smtp_relay_t *relay, ngx_smtp_client_t *client)
 }
 
 
+static void
+ngx_smtp_relay_log_tls(ngx_smtp_relay_t *relay)
+{
+    relay->delivery->log.ssl_protocol = relay->client->ssl_protocol;
+    relay->delivery->log.ssl_cipher = relay->client->ssl_cipher;
+}
+
+
 /* it may not say MAIL again, and somebody's transaction is open on it */
 
 static void
@@ -523,6 +551,7 @@ ngx_smtp_relay_ready(ngx_smtp_client_t *client)
     relay = client->owner;
 
     d = relay->delivery;
+    ngx_smtp_relay_log_tls(relay);
 
     d->log.connect_time = ngx_current_msec - relay->start;
 
@@ -541,14 +570,20 @@ void
 ngx_smtp_relay_failed(ngx_smtp_client_t *client)
 {
     ngx_uint_t         stale, connected;
+    ngx_smtp_reply_e   failure;
     ngx_smtp_relay_t  *relay;
 
     relay = client->owner;
 
     /* a server that is silent is no better on a new connection */
 
-    stale = relay->kept && !client->fresh && !client->connection->timedout;
+    stale = client->again
+            || (relay->kept && !client->fresh
+                && !client->connection->timedout);
+
+    relay->way.clear = client->again;
     connected = client->connected;
+    failure = client->failure ? client->failure : NGX_SMTP_REPLY_SERVER_BROKEN;
 
     relay->client = NULL;
     ngx_smtp_client_free(client, 0, NULL);
@@ -594,7 +629,7 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
     }
 
     if (connected) {
-        ngx_smtp_verdict_set(&relay->last, NGX_SMTP_REPLY_SERVER_BROKEN);
+        ngx_smtp_verdict_set(&relay->last, failure);
     }
 
     ngx_smtp_relay_next(relay, 1);

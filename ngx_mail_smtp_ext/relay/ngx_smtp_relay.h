@@ -39,6 +39,7 @@ typedef struct {
     ngx_smtp_delivery_t     *delivery;
     ngx_smtp_relay_conf_t   *conf;
     ngx_smtp_upstream_t     *upstream;
+    ngx_smtp_client_way_t    way;
     ngx_smtp_peer_t          peer;
     ngx_smtp_client_t       *client;
     ngx_uint_t               parked;         /* serial of its stay, or 0 */

@@ -14,12 +14,15 @@
  * Mail data towards a next hop, RFC 5321, 4.1.1.4 and 4.5.2, or RFC 3030.
  * Content of a chunk, or content in
  * which no line begins with a dot, nearly all there is, goes out as it lies
- * in memory and file, in one chain; else piece by piece with the dots doubled.
+ * in memory and file, in one chain; else piece by piece with the dots doubled,
+ * and so does content in a file where TLS has to see it.
  * What goes out is canonical, whatever came in: the spool holds content, not
  * what was on the wire.
  */
 
 
+static ngx_uint_t ngx_smtp_relay_whole(ngx_smtp_relay_t *relay);
+static ngx_chain_t *ngx_smtp_relay_body_first(ngx_smtp_relay_t *relay);
 static ngx_chain_t *ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay,
     ngx_str_t *mark);
 static ngx_str_t *ngx_smtp_relay_end_mark(ngx_smtp_tx_t *tx);
@@ -46,7 +49,7 @@ ngx_smtp_relay_body(ngx_smtp_relay_t *relay)
 
     relay->client->connection->log->action = "sending mail data to upstream";
 
-    relay->last_piece = (tx->dot.dots == 0);
+    relay->last_piece = (tx->dot.dots == 0) && ngx_smtp_relay_whole(relay);
 
     if (relay->last_piece) {
         chain = ngx_smtp_relay_body_chain(relay, relay->delivery->hold
@@ -95,7 +98,11 @@ ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay)
         return NGX_DECLINED;
     }
 
-    chain = ngx_smtp_relay_body_chain(relay, NULL);
+    relay->last_piece = ngx_smtp_relay_whole(relay);
+    relay->offset = 0;
+
+    chain = relay->last_piece ? ngx_smtp_relay_body_chain(relay, NULL)
+                              : ngx_smtp_relay_body_first(relay);
     if (chain == NULL) {
         return NGX_ERROR;
     }
@@ -119,10 +126,41 @@ ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay)
 
     b->pos = b->last;
 
-    relay->last_piece = 1;
     client->body = chain;
 
     return NGX_OK;
+}
+
+
+/* what is in front of the pieces, a buffer perhaps without an octet */
+
+static ngx_chain_t *
+ngx_smtp_relay_body_first(ngx_smtp_relay_t *relay)
+{
+    ngx_chain_t    *chain;
+    ngx_smtp_tx_t  *tx;
+
+    tx = relay->tx;
+
+    chain = ngx_smtp_relay_body_piece(tx->pool, tx->received.data,
+                                      tx->received.len, NULL);
+
+    if (chain && tx->received.len == 0) {
+        chain->buf->memory = 0;
+        chain->buf->sync = 1;
+    }
+
+    return chain;
+}
+
+
+/* the connection takes the content from where it lies, file and memory */
+
+static ngx_uint_t
+ngx_smtp_relay_whole(ngx_smtp_relay_t *relay)
+{
+    return relay->tx->spool->file_size == 0
+           || ngx_smtp_client_sendfile(relay->client);
 }
 
 
@@ -362,6 +400,16 @@ ngx_smtp_relay_body_stuff(ngx_smtp_relay_t *relay, size_t len)
     ngx_smtp_tx_t  *tx;
 
     tx = relay->tx;
+
+    if (relay->chunk) {
+        relay->offset += len;
+        relay->last_piece = (relay->offset == tx->spool->size);
+
+        chain = ngx_smtp_relay_body_piece(tx->pool, relay->raw, len, NULL);
+
+        return chain ? ngx_smtp_client_send_body(relay->client, chain)
+                     : NGX_ERROR;
+    }
 
     p = relay->raw;
 

@@ -528,7 +528,7 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
              * (RFC 3030, 2).  354 says that it was read as something else.
              */
 
-            relay->drop = (client->body != NULL
+            relay->drop = (client->body != NULL || !relay->last_piece
                            || client->reply.code / 100 == 3);
             client->tx_open = 1;
 

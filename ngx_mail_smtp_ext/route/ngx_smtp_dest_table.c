@@ -16,6 +16,7 @@
 
 
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp;
+extern const ngx_smtp_dest_type_t  ngx_smtp_dest_smtps;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_lmtp;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_discard;
@@ -27,6 +28,7 @@ ngx_smtp_dest_t *ngx_smtp_relay_dest_make(ngx_pool_t *pool, ngx_str_t *host,
 
 const ngx_smtp_dest_type_t *const  ngx_smtp_dest_table[] = {
     &ngx_smtp_dest_smtp,
+    &ngx_smtp_dest_smtps,
     &ngx_smtp_dest_lmtp,
     &ngx_smtp_dest_maildir,
     &ngx_smtp_dest_discard,

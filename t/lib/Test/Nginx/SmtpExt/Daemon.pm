@@ -528,6 +528,10 @@ sub tls {
 
     my %ssl = map { $_ => $o{$_} } grep { /^SSL_/ } keys %o;
 
+    # sessions are resumed in the context that they were made in
+
+    $ssl{SSL_reuse_ctx} = $self->_tls_context(%o, %ssl) if $o{resume};
+
     my $ok = IO::Socket::SSL->start_SSL($c->{socket},
         SSL_server => 1,
         SSL_cert_file => $o{cert},
@@ -555,6 +559,19 @@ sub tls {
                  peer => scalar eval { $s->peer_certificate('cn') });
 
     return 1;
+}
+
+
+sub _tls_context {
+    my ($self, %o) = @_;
+
+    return $self->{contexts}{$o{cert}} //= IO::Socket::SSL::SSL_Context->new(
+        SSL_server => 1,
+        SSL_cert_file => $o{cert},
+        SSL_key_file => $o{key},
+        SSL_session_id_context => 'smtp',
+        map { $_ => $o{$_} } grep { /^SSL_/ } keys %o,
+    );
 }
 
 

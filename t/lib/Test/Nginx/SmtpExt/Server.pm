@@ -9,8 +9,9 @@ package Test::Nginx::SmtpExt::Server;
 #
 #     ehlo        extensions to announce [ PIPELINING, 8BITMIME, SIZE 10485760 ]
 #     lmtp        1: LHLO, a reply per recipient after the message
-#     ssl         { cert, key, ca }: TLS from the start
-#     starttls    { cert, key, ca }: announces STARTTLS
+#     ssl         { cert, key, ca, resume }: TLS from the start; resume: with
+#                 sessions
+#     starttls    the same: announces STARTTLS
 #     auth        { user => password }: announces AUTH PLAIN LOGIN XOAUTH2
 #     proxy       1: a PROXY protocol header comes first
 #     on          { verb => reply }: replies that differ from the default

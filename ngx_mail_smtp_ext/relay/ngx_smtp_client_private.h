@@ -1,0 +1,70 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * What the files of a client share: how far a connection has come before its
+ * owner has it.
+ */
+
+
+#ifndef _NGX_SMTP_CLIENT_PRIVATE_H_INCLUDED_
+#define _NGX_SMTP_CLIENT_PRIVATE_H_INCLUDED_
+
+
+#include <ngx_smtp_client.h>
+
+
+typedef enum {
+    NGX_SMTP_CLIENT_CONNECT = 0,
+    NGX_SMTP_CLIENT_TLS,                     /* the handshake */
+    NGX_SMTP_CLIENT_GREETING,
+    NGX_SMTP_CLIENT_EHLO,
+    NGX_SMTP_CLIENT_HELO,
+    NGX_SMTP_CLIENT_STARTTLS,                /* its reply */
+    NGX_SMTP_CLIENT_READY
+} ngx_smtp_client_state_e;
+
+
+/* ngx_smtp_client.c */
+
+void ngx_smtp_client_write_handler(ngx_event_t *wev);
+void ngx_smtp_client_read_handler(ngx_event_t *rev);
+
+/* has owner give it up, after saying why; the client is gone afterwards */
+void ngx_smtp_client_fail(ngx_smtp_client_t *client);
+
+/* waits for the greeting */
+void ngx_smtp_client_greeting(ngx_smtp_client_t *client);
+
+/* says EHLO; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_client_ehlo(ngx_smtp_client_t *client);
+
+
+/* ngx_smtp_client_tls.c */
+
+/*
+ * The server is known by EHLO or HELO.  NGX_DECLINED: it can be used as it is;
+ * NGX_OK: STARTTLS was said; NGX_ERROR: there is no TLS, and there has to be.
+ */
+ngx_int_t ngx_smtp_client_tls_offer(ngx_smtp_client_t *client);
+
+/* the reply to STARTTLS has come; as the next */
+ngx_int_t ngx_smtp_client_tls_answer(ngx_smtp_client_t *client);
+
+/*
+ * Begins a handshake.  NGX_DONE: what follows comes by itself; NGX_ERROR:
+ * failed.
+ */
+ngx_int_t ngx_smtp_client_tls_start(ngx_smtp_client_t *client);
+
+/* it was TLS that has failed: what follows from that */
+void ngx_smtp_client_tls_failed(ngx_smtp_client_t *client);
+
+/* TLS was given up here, but it may be tried again by now */
+ngx_uint_t ngx_smtp_client_tls_recovered(ngx_smtp_client_t *client);
+
+
+#endif /* _NGX_SMTP_CLIENT_PRIVATE_H_INCLUDED_ */
