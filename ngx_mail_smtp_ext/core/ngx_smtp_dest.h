@@ -57,6 +57,13 @@ struct ngx_smtp_dest_type_s {
      */
     void       (*query)(ngx_smtp_query_t *query, ngx_smtp_op_t *op);
 
+    /*
+     * Of a destination that stands for many: sets rcpt->dest, of tx->rcpt, to
+     * the one that is meant, the same for the same.  NGX_OK, NGX_DONE: the
+     * verdict is set, NGX_ERROR.  NULL: it stands for itself.
+     */
+    ngx_int_t  (*resolve)(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt);
+
     /* its answer to the message is one for each recipient: LMTP */
     ngx_uint_t   each;
 };
@@ -70,6 +77,7 @@ struct ngx_smtp_dest_s {
     ngx_smtp_caps_t             *caps;       /* what is known of its abilities
                                                 in this worker; may be NULL */
     unsigned                     refuses:1;  /* whoever is sent there */
+    unsigned                     many:1;     /* it stands for: resolve() */
 };
 
 

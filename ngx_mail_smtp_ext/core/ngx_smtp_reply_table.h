@@ -151,6 +151,12 @@
     X(TEXT_LINE_TOO_LONG, 550, 5, 6, 0, 0, "Message has too long a line")    \
     X(LOOP,             554, 5, 4, 6, 0, "Too many hops, mail loop")         \
     X(NO_STORAGE,       452, 4, 3, 1, 0, "Insufficient system storage")      \
+    X(NO_MAILBOX,       553, 5, 1, 3, 0,                                     \
+      "No mailbox can have this name")                                       \
+    X(MAILBOX_FULL,     452, 4, 2, 2, 0, "Mailbox is full")                  \
+    X(MAILBOX_FULL_5,   552, 5, 2, 2, 0, "Mailbox is full")                  \
+    X(MAILBOX_SMALL,    552, 5, 2, 3, 0,                                     \
+      "Message is larger than the mailbox may be")                           \
     X(LOCAL_ERROR,      451, 4, 3, 0, 0, "Local error in processing")        \
                                                                              \
     /* the next hop's side */                                                \

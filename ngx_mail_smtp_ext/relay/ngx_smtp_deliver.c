@@ -18,7 +18,7 @@
  *
  * One destination gets the message at once.  Where there are several, all of
  * them get it but for the end mark; only when each stands there, or has said
- * no, the marks follow.  Destinations that can't stand there (a maildir) begin
+ * no, the marks follow.  Destinations that can't stand there (discard:) begin
  * at that moment.  Until then everything can still be forgotten, and a
  * temporary failure of one makes it so, unless each recipient has a reply of
  * its own.
@@ -100,19 +100,20 @@ ngx_smtp_deliver_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         return NGX_ERROR;
     }
 
-    if (dest->type->verify == NULL) {
+    if (dest->caps && dest->caps->fixed) {
 
         /* a destination of our own is asked what it is able to do */
 
         tx->delivery = d;
 
-        if (dest->caps
-            && ngx_smtp_esmtp_check(dest->caps, tx, &tx->rcpt->verdict)
-               != NGX_OK)
+        if (ngx_smtp_esmtp_check(dest->caps, tx, &tx->rcpt->verdict)
+            != NGX_OK)
         {
             return NGX_DONE;
         }
+    }
 
+    if (dest->type->verify == NULL) {
         return NGX_DECLINED;
     }
 
@@ -269,7 +270,7 @@ ngx_smtp_deliver_start(ngx_smtp_deliver_t *deliver, ngx_smtp_delivery_t *d)
 
     tx->delivery = d;
 
-    if (d->dest->type->verify == NULL && d->dest->caps
+    if (d->dest->caps && d->dest->caps->fixed
         && ngx_smtp_esmtp_check(d->dest->caps, tx, &d->verdict) != NGX_OK)
     {
         d->done = 1;

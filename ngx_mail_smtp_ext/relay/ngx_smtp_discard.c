@@ -31,6 +31,7 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_discard = {
     ngx_smtp_discard_deliver,
     NULL,                                  /* commit */
     NULL,                                  /* query */
+    NULL,                                  /* resolve */
     0                                      /* each */
 };
 

@@ -22,21 +22,6 @@
  */
 
 
-/* the name without the host's, which is bounded by NGX_MAXHOSTNAMELEN */
-#define NGX_SMTP_MAILDIR_NAME_LEN                                            \
-    (NGX_TIME_T_LEN + sizeof(".M") + 6 + sizeof("P") + NGX_INT64_LEN         \
-     + sizeof("Q") + NGX_INT_T_LEN + sizeof("."))
-
-/* "/" and ":" of a host's name become \057 and \072 */
-#define NGX_SMTP_MAILDIR_ESCAPE  4
-
-/* what is put behind the path: folder, name, size */
-#define NGX_SMTP_MAILDIR_TAIL                                                \
-    (sizeof("/tmp/") + NGX_SMTP_MAILDIR_NAME_LEN                             \
-     + NGX_SMTP_MAILDIR_ESCAPE * NGX_MAXHOSTNAMELEN                          \
-     + NGX_SMTP_MAILDIR_SIZE_LEN)
-
-
 typedef struct {
     ngx_smtp_tx_t              *tx;
     ngx_smtp_delivery_t        *delivery;
@@ -45,19 +30,37 @@ typedef struct {
     ngx_smtp_thread_t           thread;
     ngx_smtp_maildir_conf_t    *conf;
     ngx_smtp_maildir_file_t     file;
+    ngx_uint_t                  full;      /* NGX_SMTP_MAILDIR_FULL_* */
+    ngx_uint_t                  held;      /* written, not yet published */
 } ngx_smtp_maildir_t;
+
+
+extern ngx_module_t  ngx_mail_smtp_ext_maildir_module;
 
 
 static char *ngx_smtp_maildir_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
     ngx_str_t *rest);
-static ngx_uint_t ngx_smtp_maildir_path_valid(ngx_str_t *path);
+static ngx_int_t ngx_smtp_maildir_verify(ngx_smtp_delivery_t *d,
+    ngx_smtp_op_t *op);
+static ngx_smtp_maildir_t *ngx_smtp_maildir_create(ngx_smtp_delivery_t *d,
+    ngx_smtp_op_t *op);
+static void ngx_smtp_maildir_start(ngx_smtp_maildir_t *m,
+    void (*work)(void *data, ngx_log_t *log), ngx_smtp_op_pt done);
+static void ngx_smtp_maildir_verify_work(void *data, ngx_log_t *log);
+static void ngx_smtp_maildir_verified(ngx_smtp_op_t *op);
+static void ngx_smtp_maildir_full(ngx_smtp_maildir_t *m,
+    ngx_smtp_verdict_t *verdict);
 static void ngx_smtp_maildir_deliver(ngx_smtp_delivery_t *d,
     ngx_smtp_op_t *op);
+static void ngx_smtp_maildir_written(ngx_smtp_op_t *op);
+static void ngx_smtp_maildir_commit(ngx_smtp_delivery_t *d);
 static ngx_int_t ngx_smtp_maildir_prepare(ngx_smtp_maildir_t *m);
 static ngx_int_t ngx_smtp_maildir_header(ngx_smtp_maildir_t *m);
 static ngx_int_t ngx_smtp_maildir_names(ngx_smtp_maildir_t *m);
 static u_char *ngx_smtp_maildir_host(u_char *p);
 static void ngx_smtp_maildir_work(void *data, ngx_log_t *log);
+static void ngx_smtp_maildir_write_work(void *data, ngx_log_t *log);
+static void ngx_smtp_maildir_publish_work(void *data, ngx_log_t *log);
 static void ngx_smtp_maildir_release(void *data);
 static void ngx_smtp_maildir_done(ngx_smtp_op_t *op);
 static void ngx_smtp_maildir_verdict(ngx_smtp_maildir_t *m);
@@ -67,11 +70,12 @@ static void ngx_smtp_maildir_cancel(ngx_smtp_op_t *op);
 const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir = {
     ngx_string("maildir:"),
     ngx_smtp_maildir_parse,
-    NULL,                                  /* verify */
+    ngx_smtp_maildir_verify,
     NULL,                                  /* park */
     ngx_smtp_maildir_deliver,
-    NULL,                                  /* commit */
+    ngx_smtp_maildir_commit,
     NULL,                                  /* query */
+    ngx_smtp_maildir_path_resolve,
     0                                      /* each */
 };
 
@@ -104,115 +108,122 @@ static ngx_uint_t  ngx_smtp_maildir_counter;
 static char *
 ngx_smtp_maildir_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
 {
-    ngx_str_t                 path;
+    char                     *rv;
     ngx_smtp_maildir_conf_t  *conf;
-
-    path = *rest;
-
-    if (!ngx_smtp_maildir_path_valid(&path)) {
-        return "has an invalid path";
-    }
-
-    while (path.len > 1 && path.data[path.len - 1] == '/') {
-        path.len--;
-    }
-
-    path.data = ngx_pnalloc(cf->pool, path.len + 1);
-    if (path.data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    (void) ngx_cpystrn(path.data, rest->data, path.len + 1);
-
-    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (path.len + NGX_SMTP_MAILDIR_TAIL > NGX_MAX_PATH) {
-        return "has too long a path";
-    }
 
     conf = ngx_pcalloc(cf->pool, sizeof(ngx_smtp_maildir_conf_t));
     if (conf == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    conf->path = path;
-    dest->conf = conf;
-    dest->caps = &ngx_smtp_maildir_caps;
+    conf->path = *rest;
 
-    return NGX_CONF_OK;
+    rv = ngx_smtp_maildir_path_parse(cf, conf);
+
+    if (rv == NGX_CONF_OK) {
+        dest->conf = conf;
+        dest->caps = &ngx_smtp_maildir_caps;
+        dest->many = (conf->parts != NULL);
+    }
+
+    return rv;
 }
 
 
-/* no "..": a path says where it leads */
+/*
+ * With a quota it is found out now whether the mailbox is full, as long as the
+ * client can still tell whose it is.
+ */
 
-static ngx_uint_t
-ngx_smtp_maildir_path_valid(ngx_str_t *path)
+static ngx_int_t
+ngx_smtp_maildir_verify(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
 {
-    u_char  *p, *last, *end;
-
-    p = path->data;
-    last = p + path->len;
-
-    if (ngx_strlchr(p, last, '\0')) {
-        return 0;
-    }
-
-    for ( /* void */ ; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, '/');
-
-        if (end == NULL) {
-            end = last;
-        }
-
-        if (end - p == 2 && p[0] == '.' && p[1] == '.') {
-            return 0;
-        }
-    }
-
-    return path->len != 0;
-}
-
-
-static void
-ngx_smtp_maildir_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
-{
-    ngx_smtp_tx_t       *tx;
-    ngx_smtp_maildir_t  *m;
+    ngx_smtp_tx_t                         *tx;
+    ngx_smtp_maildir_t                    *m;
+    ngx_mail_smtp_ext_maildir_srv_conf_t  *mscf;
 
     tx = d->tx;
 
+    mscf = ngx_smtp_session_srv_conf(tx->session,
+                                     ngx_mail_smtp_ext_maildir_module);
+
+    if (mscf->quota_mode == NGX_SMTP_MAILDIR_QUOTA_OFF) {
+        return NGX_OK;
+    }
+
+    m = ngx_smtp_maildir_create(d, op);
+    if (m == NULL) {
+        return NGX_ERROR;
+    }
+
+    m->file.room.more.size = ngx_max(tx->size, 0);
+
+    ngx_smtp_maildir_start(m, ngx_smtp_maildir_verify_work,
+                           ngx_smtp_maildir_verified);
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_smtp_maildir_t *
+ngx_smtp_maildir_create(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
+{
+    ngx_smtp_tx_t                         *tx;
+    ngx_smtp_maildir_t                    *m;
+    ngx_smtp_maildir_room_t               *room;
+    ngx_mail_smtp_ext_maildir_srv_conf_t  *mscf;
+
+    tx = d->tx;
+
+    mscf = ngx_smtp_session_srv_conf(tx->session,
+                                     ngx_mail_smtp_ext_maildir_module);
+
     m = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_maildir_t));
     if (m == NULL) {
-        ngx_smtp_verdict_set(&d->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
-        ngx_smtp_op_finish(op, NGX_OK);
-        return;
+        return NULL;
     }
 
     m->tx = tx;
     m->delivery = d;
     m->conf = d->dest->conf;
     m->waiter = op;
-
-    d->log.addr = d->dest->url;
-
-    if (ngx_smtp_maildir_prepare(m) != NGX_OK) {
-        ngx_smtp_verdict_set(&d->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
-        ngx_smtp_op_finish(op, NGX_OK);
-        return;
-    }
-
-    /* an operation of our own: a cancel has to reach the thread as well */
+    m->full = mscf->full;
 
     op->worker = m;
     op->cancel = ngx_smtp_maildir_cancel;
 
-    ngx_smtp_op_start(&m->op, &tx->ops, ngx_smtp_maildir_done, m,
-                      tx->session->connection->log);
+    m->file.path = m->conf->path;
+    m->file.fixed = m->conf->fixed;
+    m->file.ready = m->conf->ready;
+    m->file.id.data = tx->id;
+    m->file.id.len = NGX_SMTP_ID_LEN;
+    m->file.fd = NGX_INVALID_FILE;
 
-    m->thread.work = ngx_smtp_maildir_work;
+    room = &m->file.room;
+
+    room->path = m->conf->path;
+    room->mode = mscf->quota_mode;
+    room->quota = mscf->quota;
+    room->more.messages = 1;
+    room->cancelled = &m->file.cancelled;
+
+    return m;
+}
+
+
+/* an operation of our own: a cancel has to reach the thread as well */
+
+static void
+ngx_smtp_maildir_start(ngx_smtp_maildir_t *m,
+    void (*work)(void *data, ngx_log_t *log), ngx_smtp_op_pt done)
+{
+    ngx_smtp_tx_t  *tx;
+
+    tx = m->tx;
+
+    ngx_smtp_op_start(&m->op, &tx->ops, done, m, tx->session->connection->log);
+
+    m->thread.work = work;
     m->thread.release = ngx_smtp_maildir_release;
     m->thread.data = m;
 
@@ -222,21 +233,110 @@ ngx_smtp_maildir_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
 }
 
 
+static void
+ngx_smtp_maildir_verify_work(void *data, ngx_log_t *log)
+{
+    ngx_smtp_maildir_t  *m = data;
+
+    /* what can't be found out now will be when the message is there */
+
+    (void) ngx_smtp_maildir_quota_check(&m->file.room, log);
+}
+
+
+static void
+ngx_smtp_maildir_verified(ngx_smtp_op_t *op)
+{
+    ngx_smtp_maildir_t  *m;
+
+    m = op->data;
+
+    if (m->file.room.full) {
+        ngx_smtp_maildir_full(m, &m->tx->rcpt->verdict);
+    }
+
+    ngx_smtp_op_finish(m->waiter, m->file.room.full ? NGX_DONE : NGX_OK);
+}
+
+
+static void
+ngx_smtp_maildir_full(ngx_smtp_maildir_t *m, ngx_smtp_verdict_t *verdict)
+{
+    if (m->file.room.huge) {
+        ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_MAILBOX_SMALL);
+        return;
+    }
+
+    ngx_smtp_verdict_set(verdict, m->full == NGX_SMTP_MAILDIR_FULL_PERMANENT
+                                  ? NGX_SMTP_REPLY_MAILBOX_FULL_5
+                                  : NGX_SMTP_REPLY_MAILBOX_FULL);
+}
+
+
+static void
+ngx_smtp_maildir_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
+{
+    ngx_smtp_maildir_t  *m;
+
+    d->log.addr = d->dest->url;
+
+    m = ngx_smtp_maildir_create(d, op);
+
+    if (m == NULL || ngx_smtp_maildir_prepare(m) != NGX_OK) {
+        ngx_smtp_verdict_set(&d->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
+        ngx_smtp_op_finish(op, NGX_OK);
+        return;
+    }
+
+    d->worker = m;
+
+    if (d->hold) {
+        ngx_smtp_maildir_start(m, ngx_smtp_maildir_write_work,
+                               ngx_smtp_maildir_written);
+        return;
+    }
+
+    ngx_smtp_maildir_start(m, ngx_smtp_maildir_work, ngx_smtp_maildir_done);
+}
+
+
+/* the file lies in tmp/, complete and synced, and nobody looks there */
+
+static void
+ngx_smtp_maildir_written(ngx_smtp_op_t *op)
+{
+    ngx_smtp_maildir_t  *m;
+
+    m = op->data;
+
+    if (!m->file.written) {
+        ngx_smtp_maildir_done(op);
+        return;
+    }
+
+    m->held = 1;
+
+    ngx_smtp_delivery_ready(m->delivery);
+}
+
+
+static void
+ngx_smtp_maildir_commit(ngx_smtp_delivery_t *d)
+{
+    ngx_smtp_maildir_t  *m;
+
+    m = d->worker;
+    m->held = 0;
+
+    ngx_smtp_maildir_start(m, ngx_smtp_maildir_publish_work,
+                           ngx_smtp_maildir_done);
+}
+
+
 static ngx_int_t
 ngx_smtp_maildir_prepare(ngx_smtp_maildir_t *m)
 {
-    ngx_smtp_tx_t            *tx;
-    ngx_smtp_maildir_file_t  *mf;
-
-    tx = m->tx;
-    mf = &m->file;
-
-    mf->path = m->conf->path;
-    mf->ready = m->conf->ready;
-    mf->spool = tx->spool;
-    mf->id.data = tx->id;
-    mf->id.len = NGX_SMTP_ID_LEN;
-    mf->fd = NGX_INVALID_FILE;
+    m->file.spool = m->tx->spool;
 
     if (ngx_smtp_maildir_header(m) != NGX_OK) {
         return NGX_ERROR;
@@ -337,9 +437,26 @@ ngx_smtp_maildir_host(u_char *p)
 static void
 ngx_smtp_maildir_work(void *data, ngx_log_t *log)
 {
+    ngx_smtp_maildir_write_work(data, log);
+    ngx_smtp_maildir_publish_work(data, log);
+}
+
+
+static void
+ngx_smtp_maildir_write_work(void *data, ngx_log_t *log)
+{
     ngx_smtp_maildir_t  *m = data;
 
-    ngx_smtp_maildir_file_deliver(&m->file, log);
+    ngx_smtp_maildir_file_write(&m->file, log);
+}
+
+
+static void
+ngx_smtp_maildir_publish_work(void *data, ngx_log_t *log)
+{
+    ngx_smtp_maildir_t  *m = data;
+
+    ngx_smtp_maildir_file_publish(&m->file, log);
 }
 
 
@@ -350,7 +467,9 @@ ngx_smtp_maildir_release(void *data)
 
     /* the folders, which may have been removed meanwhile */
 
-    m->conf->ready = m->file.done;
+    if (m->file.spool) {
+        m->conf->ready = m->file.done;
+    }
 
     ngx_smtp_tx_release(m->tx);
 }
@@ -362,6 +481,14 @@ ngx_smtp_maildir_done(ngx_smtp_op_t *op)
     ngx_smtp_maildir_t  *m;
 
     m = op->data;
+
+    if (op->rc == NGX_ERROR && m->file.written) {
+
+        /* there was no thread to publish it, nor is one for this */
+
+        m->file.cancelled = 1;
+        ngx_smtp_maildir_file_publish(&m->file, op->event.log);
+    }
 
     ngx_smtp_maildir_verdict(m);
 
@@ -388,6 +515,9 @@ ngx_smtp_maildir_verdict(ngx_smtp_maildir_t *m)
             ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_OK);
         }
 
+    } else if (m->file.room.full) {
+        ngx_smtp_maildir_full(m, verdict);
+
     } else if (err == NGX_ENOSPC || err == EDQUOT || err == EFBIG) {
         ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_NO_STORAGE);
 
@@ -397,7 +527,10 @@ ngx_smtp_maildir_verdict(ngx_smtp_maildir_t *m)
 }
 
 
-/* the thread goes on, but stops before the message becomes visible */
+/*
+ * The thread goes on, but stops before a message becomes visible.  One that
+ * waits for that is removed, and nobody waits for it.
+ */
 
 static void
 ngx_smtp_maildir_cancel(ngx_smtp_op_t *op)
@@ -407,6 +540,13 @@ ngx_smtp_maildir_cancel(ngx_smtp_op_t *op)
     m = op->worker;
 
     m->file.cancelled = 1;
+
+    if (m->held) {
+        m->held = 0;
+
+        ngx_smtp_maildir_start(m, ngx_smtp_maildir_publish_work,
+                               ngx_smtp_maildir_done);
+    }
 
     ngx_smtp_op_cancel(&m->op);
 }

@@ -26,9 +26,13 @@
 #define NGX_SMTP_MAILDIR_FILE_ACCESS  0600
 
 
+static ngx_int_t ngx_smtp_maildir_file_room(ngx_smtp_maildir_file_t *mf,
+    ngx_log_t *log);
 static ngx_int_t ngx_smtp_maildir_file_open(ngx_smtp_maildir_file_t *mf,
     ngx_log_t *log);
 static ngx_int_t ngx_smtp_maildir_file_folders(ngx_smtp_maildir_file_t *mf,
+    ngx_log_t *log);
+static ngx_int_t ngx_smtp_maildir_file_parents(ngx_smtp_maildir_file_t *mf,
     ngx_log_t *log);
 static ngx_int_t ngx_smtp_maildir_file_mkdir(ngx_smtp_maildir_file_t *mf,
     u_char *name, ngx_log_t *log);
@@ -38,11 +42,11 @@ static ngx_int_t ngx_smtp_maildir_file_header(ngx_smtp_maildir_file_t *mf,
     ngx_log_t *log);
 static ngx_int_t ngx_smtp_maildir_file_piece(ngx_smtp_maildir_file_t *mf,
     size_t len, ngx_log_t *log);
-static ngx_int_t ngx_smtp_maildir_file_write(ngx_smtp_maildir_file_t *mf,
+static ngx_int_t ngx_smtp_maildir_file_append(ngx_smtp_maildir_file_t *mf,
     u_char *p, size_t len, ngx_log_t *log);
 static ngx_int_t ngx_smtp_maildir_file_close(ngx_smtp_maildir_file_t *mf,
     ngx_log_t *log);
-static ngx_int_t ngx_smtp_maildir_file_publish(ngx_smtp_maildir_file_t *mf,
+static ngx_int_t ngx_smtp_maildir_file_rename(ngx_smtp_maildir_file_t *mf,
     ngx_log_t *log);
 static void ngx_smtp_maildir_file_remove(ngx_smtp_maildir_file_t *mf,
     u_char *name, ngx_log_t *log);
@@ -53,7 +57,7 @@ static ngx_int_t ngx_smtp_maildir_file_error(ngx_smtp_maildir_file_t *mf,
 
 
 void
-ngx_smtp_maildir_file_deliver(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
+ngx_smtp_maildir_file_write(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
 {
     ngx_int_t  rc;
 
@@ -63,18 +67,60 @@ ngx_smtp_maildir_file_deliver(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
 
     rc = ngx_smtp_maildir_file_copy(mf, log);
 
+    if (rc == NGX_OK && mf->room.mode != NGX_SMTP_MAILDIR_QUOTA_OFF) {
+        rc = ngx_smtp_maildir_file_room(mf, log);
+    }
+
     if (ngx_smtp_maildir_file_close(mf, log) != NGX_OK) {
         rc = NGX_ERROR;
     }
 
-    if (rc != NGX_OK || mf->cancelled) {
+    if (rc != NGX_OK) {
         ngx_smtp_maildir_file_remove(mf, mf->tmp_name, log);
         return;
     }
 
-    if (ngx_smtp_maildir_file_publish(mf, log) == NGX_OK) {
-        mf->done = 1;
+    mf->written = 1;
+}
+
+
+void
+ngx_smtp_maildir_file_publish(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
+{
+    if (!mf->written) {
+        return;
     }
+
+    if (mf->cancelled) {
+        ngx_smtp_maildir_file_remove(mf, mf->tmp_name, log);
+        return;
+    }
+
+    if (ngx_smtp_maildir_file_rename(mf, log) != NGX_OK) {
+        return;
+    }
+
+    mf->done = 1;
+
+    if (mf->room.mode != NGX_SMTP_MAILDIR_QUOTA_OFF) {
+        ngx_smtp_maildir_quota_add(&mf->room, mf->size, log);
+    }
+}
+
+
+/* now that it is known how large it is */
+
+static ngx_int_t
+ngx_smtp_maildir_file_room(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
+{
+    mf->room.more.size = mf->size;
+
+    if (ngx_smtp_maildir_quota_check(&mf->room, log) != NGX_OK) {
+        mf->err = NGX_EINVAL;
+        return NGX_ERROR;
+    }
+
+    return mf->room.full ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -125,6 +171,10 @@ ngx_smtp_maildir_file_folders(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
 
     static char  *folders[] = { "", "/tmp", "/new", "/cur", NULL };
 
+    if (ngx_smtp_maildir_file_parents(mf, log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     for (i = 0; folders[i]; i++) {
 
         (void) ngx_snprintf(name, sizeof(name), "%V%s%Z", &mf->path,
@@ -150,6 +200,43 @@ ngx_smtp_maildir_file_folders(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
     (void) ngx_cpystrn(name, mf->path.data, len + 1);
 
     return ngx_smtp_maildir_file_sync_folder(mf, (char *) name, log);
+}
+
+
+/* those that variables stand for, from the top */
+
+static ngx_int_t
+ngx_smtp_maildir_file_parents(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
+{
+    size_t  i, parent;
+    u_char  name[NGX_MAX_PATH];
+
+    parent = mf->fixed;
+
+    for (i = mf->fixed; i < mf->path.len; i++) {
+
+        if (mf->path.data[i] != '/') {
+            continue;
+        }
+
+        (void) ngx_cpystrn(name, mf->path.data, i + 1);
+
+        if (ngx_smtp_maildir_file_mkdir(mf, name, log) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_cpystrn(name, mf->path.data, parent + 1);
+
+        if (ngx_smtp_maildir_file_sync_folder(mf, (char *) name, log)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        parent = i + 1;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -211,7 +298,7 @@ ngx_smtp_maildir_file_copy(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
     /* content ends in CRLF: this one was bare */
 
     if (rc == NGX_OK && mf->cr) {
-        rc = ngx_smtp_maildir_file_write(mf, (u_char *) "\r", 1, log);
+        rc = ngx_smtp_maildir_file_append(mf, (u_char *) "\r", 1, log);
     }
 
     ngx_free(mf->buf);
@@ -270,12 +357,13 @@ ngx_smtp_maildir_file_piece(ngx_smtp_maildir_file_t *mf, size_t len,
         *dst++ = *p;
     }
 
-    return ngx_smtp_maildir_file_write(mf, start, dst - start, log);
+    return ngx_smtp_maildir_file_append(mf, start, dst - start, log);
 }
 
 
 static ngx_int_t
-ngx_smtp_maildir_file_write(ngx_smtp_maildir_file_t *mf, u_char *p, size_t len,
+ngx_smtp_maildir_file_append(ngx_smtp_maildir_file_t *mf, u_char *p,
+    size_t len,
     ngx_log_t *log)
 {
     ssize_t  n;
@@ -328,7 +416,7 @@ ngx_smtp_maildir_file_close(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
 
 
 static ngx_int_t
-ngx_smtp_maildir_file_publish(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
+ngx_smtp_maildir_file_rename(ngx_smtp_maildir_file_t *mf, ngx_log_t *log)
 {
     u_char  name[NGX_MAX_PATH];
 

@@ -37,6 +37,7 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_reject = {
     NULL,                                  /* deliver: nobody gets so far */
     NULL,                                  /* commit */
     ngx_smtp_reject_query,
+    NULL,                                  /* resolve */
     0                                      /* each */
 };
 

@@ -66,6 +66,7 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp = {
     ngx_smtp_relay_deliver,
     ngx_smtp_relay_commit,
     ngx_smtp_ask_start,
+    NULL,                        /* resolve */
     0                            /* each */
 };
 
@@ -81,6 +82,7 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_smtps = {
     ngx_smtp_relay_deliver,
     ngx_smtp_relay_commit,
     ngx_smtp_ask_start,
+    NULL,                        /* resolve */
     0                            /* each */
 };
 
@@ -94,6 +96,7 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_lmtp = {
     ngx_smtp_relay_deliver,
     ngx_smtp_relay_commit,
     ngx_smtp_ask_start,
+    NULL,                        /* resolve */
     1                            /* each */
 };
 

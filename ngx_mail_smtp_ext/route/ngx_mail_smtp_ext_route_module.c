@@ -461,5 +461,6 @@ ngx_mail_smtp_ext_route_mixed_result(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    return rscf->report->refuses ? "can't have that destination" : NGX_CONF_OK;
+    return (rscf->report->refuses || rscf->report->many)
+           ? "can't have that destination" : NGX_CONF_OK;
 }

@@ -100,6 +100,10 @@ ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         return NGX_DONE;
     }
 
+    if (rc == NGX_OK && rcpt->dest->many) {
+        rc = rcpt->dest->type->resolve(tx, rcpt);
+    }
+
     return rc;
 }
 

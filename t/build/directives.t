@@ -175,7 +175,8 @@ is "@described", "@variables",
 
 # whoever names one elsewhere in the documentation names one that there is
 
-my %variable = map { $_ => 1 } @variables;
+my %variable = map { $_ => 1 } @variables,
+    slurp("$source/relay/ngx_smtp_maildir_path.c") =~ /string\("(smtp_\w+)"\)/g;
 my (@unknown, @files);
 
 @files = ("$root/README.md",

@@ -307,6 +307,10 @@ HEADER_8BIT | | a header with 8-bit octets, without SMTPUTF8, `smtp_header_8bit 
 TEXT_LINE_TOO_LONG | | a line of a message longer than `smtp_max_text_line`
 LOOP | | the message has more `Received` fields than `smtp_max_received`
 NO_STORAGE | | a file could not be written: disk full, quota, too large
+NO_MAILBOX | | the recipient's Maildir has a path with variables, and a value can't be a name of a folder
+MAILBOX_FULL | | the recipient's Maildir is over its `smtp_maildir_quota`, or would be with the message
+MAILBOX_FULL_5 | | the same with `reply=552`
+MAILBOX_SMALL | | the message alone is more than the quota of the Maildir
 LOCAL_ERROR | | something went wrong here; the error log has it
 
 NO_SERVER | | no server could be connected to, or none has an address
