@@ -15,6 +15,9 @@
 # make matrix     the suite on each supported nginx, built from source
 # make fuzz       the parsers with libFuzzer, FUZZ_TIME seconds each (20);
 #                 TARGETS="dot line" runs a part
+# make exams      exams and scanners of others, from EXAMS=folder and
+#                 MIRROR=folder (see t/tools/exams.sh); TESTS="fuzz testssl"
+#                 runs a part
 # make bench      how fast mail data is scanned, beside memchr()
 # make demo       a server to try, on loopback ports;  make demo-stop ends it
 # make style      the house rules that a machine can check
@@ -37,7 +40,7 @@ export JOBS
 unexport NGINX
 
 
-.PHONY:	all deps test unit asan matrix fuzz bench demo demo-stop style \
+.PHONY:	all deps test unit asan matrix fuzz exams bench demo demo-stop style \
 	docs-check install clean
 
 all:
@@ -62,6 +65,9 @@ fuzz:	all
 	@t/tools/deps.sh fuzz
 	@t/tools/build-source.sh --sources-only 1.22.1
 	@t/tools/fuzz.sh $(TARGETS)
+
+exams:	all
+	@t/tools/exams.sh $(filter-out t,$(TESTS))
 
 bench:	all
 	@t/tools/bench.sh

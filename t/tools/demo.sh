@@ -25,23 +25,6 @@ running() {
         && echo "$pid"
 }
 
-# until a command succeeds, for some seconds
-
-wait_for() {
-    local i
-
-    for ((i = 0; i < 100; i++)); do
-        "$@" && return 0
-        sleep 0.05
-    done
-
-    return 1
-}
-
-gone() {
-    ! kill -0 "$1" 2> /dev/null
-}
-
 stop() {
     local pid
 
@@ -58,36 +41,6 @@ stop() {
     fi
 
     echo "The demo has been stopped."
-}
-
-# the first port from $1 on that nobody listens on
-
-free_port() {
-    perl -MIO::Socket::INET -e '
-        for my $port ($ARGV[0] .. $ARGV[0] + 50) {
-            next if grep { $_ == $port } @ARGV[1 .. $#ARGV];
-            if (IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1,
-                                      LocalPort => $port, ReuseAddr => 1))
-            {
-                print $port;
-                exit 0;
-            }
-        }
-        exit 1' "$@" || fail "no free port from $1 on"
-}
-
-modules() {
-    local flags path
-
-    flags=$(nginx -V 2>&1)
-
-    if [[ $flags == *--with-mail=dynamic* ]]; then
-        path=$(sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p' <<< "$flags")
-        printf 'load_module  %s/ngx_mail_module.so;\\n' "$path"
-    fi
-
-    printf 'load_module  %s;' \
-           "$root/build/packaged/ngx_mail_smtp_ext_module.so"
 }
 
 stored() {
@@ -123,7 +76,7 @@ start() {
         -keyout "$dir/demo.key" -out "$dir/demo.crt" 2> "$dir/openssl.log" \
         || { cat "$dir/openssl.log" >&2; fail "no certificate"; }
 
-    sed -e "s|@MODULES@|$(modules)|" -e "s|@USER@|$user|" \
+    sed -e "s|@MODULES@|$(load_modules)|" -e "s|@USER@|$user|" \
         -e "s|@DIR@|$dir|g" -e "s|@PORT_SMTP@|$smtp|g" \
         -e "s|@PORT_SMTPS@|$smtps|g" -e "s|@PORT_AUTH@|$auth|g" \
         "$root/examples/demo.conf.in" > "$conf"

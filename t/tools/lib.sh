@@ -79,3 +79,53 @@ debian_mirror() {
           'Created-By: Packages' 2> /dev/null || true; } \
         | awk '$1 == "Debian" && $2 !~ /security/ && !n++ { print $2 }'
 }
+
+
+# until a command succeeds, for some seconds
+
+wait_for() {
+    local i
+
+    for ((i = 0; i < 100; i++)); do
+        "$@" && return 0
+        sleep 0.05
+    done
+
+    return 1
+}
+
+gone() {
+    ! kill -0 "$1" 2> /dev/null
+}
+
+# the first port from $1 on that nobody listens on
+
+free_port() {
+    perl -MIO::Socket::INET -e '
+        for my $port ($ARGV[0] .. $ARGV[0] + 50) {
+            next if grep { $_ == $port } @ARGV[1 .. $#ARGV];
+            if (IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1,
+                                      LocalPort => $port, ReuseAddr => 1))
+            {
+                print $port;
+                exit 0;
+            }
+        }
+        exit 1' "$@" || fail "no free port from $1 on"
+}
+
+# load_modules: the line of a configuration for the packaged nginx; wants $root
+
+load_modules() {
+    local flags path
+
+    flags=$(nginx -V 2>&1)
+
+    if [[ $flags == *--with-mail=dynamic* ]]; then
+        path=$(sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p' <<< "$flags")
+        printf 'load_module  %s/ngx_mail_module.so;  ' "$path"
+    fi
+
+    printf 'load_module  %s;' \
+           "$root/build/packaged/ngx_mail_smtp_ext_module.so"
+}
