@@ -95,6 +95,20 @@ static ngx_command_t  ngx_mail_smtp_ext_peer_commands[] = {
       0,
       (void *) &ngx_smtp_balancer_random },
 
+    { ngx_string("resolver"),
+      NGX_SMTP_PEER_UPS_CONF|NGX_CONF_1MORE,
+      ngx_smtp_upstream_conf_resolver,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("resolver_timeout"),
+      NGX_SMTP_PEER_UPS_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_upstream_t, resolver_timeout),
+      NULL },
+
     { ngx_string("queue"),
       NGX_SMTP_PEER_UPS_CONF|NGX_CONF_TAKE12,
       ngx_smtp_upstream_conf_queue,
@@ -203,6 +217,20 @@ ngx_mail_smtp_ext_peer_resolver(void *ctx, ngx_resolver_t *inherited)
 }
 
 
+ngx_msec_t
+ngx_mail_smtp_ext_peer_resolver_timeout(void *ctx)
+{
+    ngx_mail_conf_ctx_t       *mctx;
+    ngx_mail_core_srv_conf_t  *cscf;
+
+    mctx = ctx;
+    cscf = mctx->srv_conf[ngx_mail_core_module.ctx_index];
+
+    return (cscf->resolver_timeout == NGX_CONF_UNSET_MSEC)
+           ? NGX_SMTP_PEER_RESOLVE_TIMEOUT : cscf->resolver_timeout;
+}
+
+
 static void *
 ngx_mail_smtp_ext_peer_create_main_conf(ngx_conf_t *cf)
 {
@@ -244,7 +272,10 @@ ngx_mail_smtp_ext_peer_init_main_conf(ngx_conf_t *cf, void *conf)
 }
 
 
-/* what a worker in this place had in use before it was killed */
+/*
+ * What a worker in this place had in use before it was killed is free; and
+ * names are asked for.
+ */
 
 static ngx_int_t
 ngx_mail_smtp_ext_peer_init_process(ngx_cycle_t *cycle)
@@ -268,6 +299,10 @@ ngx_mail_smtp_ext_peer_init_process(ngx_cycle_t *cycle)
     for (i = 0; i < conf->upstreams.nelts; i++) {
         if (upstreams[i]->zone) {
             ngx_smtp_servers_reclaim(upstreams[i]->servers, ngx_worker);
+        }
+
+        if (upstreams[i]->nnames) {
+            ngx_smtp_peer_names_start(upstreams[i]);
         }
     }
 

@@ -47,9 +47,11 @@ ngx_smtp_peer_get(ngx_smtp_peer_t *peer, ngx_smtp_op_t *op)
 
     peer->op = op;
 
-    /* nobody is served before those who wait */
+    /* nobody is served before those who wait in the queue */
 
-    if (peer->upstream->nwaiting && peer->naddr == peer->naddrs) {
+    if (peer->upstream->nwaiting && peer->upstream->queue_max
+        && peer->naddr == peer->naddrs)
+    {
 
         rc = ngx_smtp_peer_wait(peer);
 
@@ -82,7 +84,8 @@ ngx_smtp_peer_next(ngx_smtp_peer_t *peer)
         server = ngx_smtp_peer_choose(peer);
 
         if (server == NULL) {
-            return peer->busy ? NGX_BUSY : NGX_DECLINED;
+            return (peer->busy || peer->unresolved) ? NGX_BUSY
+                                                    : NGX_DECLINED;
         }
 
         if (server->socklen) {
@@ -108,7 +111,7 @@ ngx_smtp_peer_next(ngx_smtp_peer_t *peer)
 static ngx_smtp_server_t *
 ngx_smtp_peer_choose(ngx_smtp_peer_t *peer)
 {
-    ngx_uint_t           said, level;
+    ngx_uint_t           said, waits, level;
     ngx_smtp_server_t   *server;
     ngx_smtp_servers_t  *servers;
 
@@ -118,22 +121,28 @@ ngx_smtp_peer_choose(ngx_smtp_peer_t *peer)
         ngx_smtp_peer_choose_key(peer);
     }
 
+    if (peer->upstream->cache_version != servers->version) {
+        ngx_smtp_peer_cache_sweep(peer->upstream);
+    }
+
     ngx_smtp_servers_lock(servers);
 
     server = ngx_smtp_peer_choose_locked(peer);
 
     said = servers->dead;
 
+    waits = peer->busy || peer->unresolved;
+
     if (server) {
         servers->dead = 0;
 
-    } else if (peer->tries == 0 && !peer->busy) {
+    } else if (peer->tries == 0 && !waits) {
         servers->dead = 1;
     }
 
     ngx_smtp_servers_unlock(servers);
 
-    if (server == NULL && peer->tries == 0 && !peer->busy) {
+    if (server == NULL && peer->tries == 0 && !waits) {
         level = said ? NGX_LOG_INFO : NGX_LOG_ERR;
 
         ngx_log_error(level, peer->log, 0,
@@ -175,6 +184,14 @@ ngx_smtp_peer_choose_locked(ngx_smtp_peer_t *peer)
 
     peer->server = NULL;
     peer->busy = 0;
+    peer->unresolved = 0;
+
+    /* backups are not for the time until a name is known */
+
+    if (servers->sets[0].number == 0 && ngx_smtp_peer_names_unasked(servers)) {
+        peer->unresolved = 1;
+        return NULL;
+    }
 
     do {
         server = balancer->get(peer, &servers->sets[0], now);
@@ -185,7 +202,12 @@ ngx_smtp_peer_choose_locked(ngx_smtp_peer_t *peer)
 
     } while (server == NULL && ngx_smtp_peer_forgive(peer, now));
 
-    if (server == NULL || ngx_smtp_peer_tried(peer, server) != NGX_OK) {
+    if (server == NULL) {
+        peer->unresolved = !peer->busy && ngx_smtp_peer_names_unasked(servers);
+        return NULL;
+    }
+
+    if (ngx_smtp_peer_tried(peer, server) != NGX_OK) {
         return NULL;
     }
 

@@ -120,6 +120,7 @@ typedef struct {
     unsigned                 forgiven:1;
     unsigned                 reserved:1;         /* counts, no connection */
     unsigned                 waiting:1;          /* in upstream's queue */
+    unsigned                 unresolved:1;       /* there may be a server */
 
     ngx_smtp_server_t       *server;
     ngx_uint_t               server_id;

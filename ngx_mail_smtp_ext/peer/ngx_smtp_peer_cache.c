@@ -107,7 +107,11 @@ ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream, ngx_connection_t *c,
 
     upstream = upstream->group;
 
+    own = ngx_smtp_peer_own(c);
+
     if (upstream->keepalive == 0
+        || own->server == NULL
+        || own->server->zombie
         || requests >= upstream->keepalive_requests
         || ngx_current_msec - c->start_time > upstream->keepalive_time
         || socklen > (socklen_t) sizeof(ngx_sockaddr_t)
@@ -129,7 +133,6 @@ ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream, ngx_connection_t *c,
     ngx_queue_insert_head(&upstream->cache, q);
 
     item = ngx_queue_data(q, ngx_smtp_kept_t, queue);
-    own = ngx_smtp_peer_own(c);
 
     if (++ngx_smtp_peer_cache_serial == 0) {
         ngx_smtp_peer_cache_serial = 1;
@@ -289,6 +292,41 @@ ngx_smtp_peer_cache_hold(ngx_smtp_kept_t *item)
     ngx_smtp_servers_unlock(servers);
 
     return rc;
+}
+
+
+void
+ngx_smtp_peer_cache_sweep(ngx_smtp_upstream_t *upstream)
+{
+    ngx_uint_t           gone;
+    ngx_queue_t         *q, *next;
+    ngx_smtp_kept_t     *item;
+    ngx_smtp_server_t   *server;
+    ngx_smtp_servers_t  *servers;
+
+    servers = upstream->servers;
+
+    upstream->cache_version = servers->version;
+
+    for (q = ngx_queue_head(&upstream->cache);
+         q != ngx_queue_sentinel(&upstream->cache);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        item = ngx_queue_data(q, ngx_smtp_kept_t, queue);
+
+        ngx_smtp_servers_lock(servers);
+
+        server = ngx_smtp_servers_find(upstream, item->server,
+                                       item->server_id);
+        gone = (server == NULL || server->zombie);
+
+        ngx_smtp_servers_unlock(servers);
+
+        if (gone) {
+            ngx_smtp_peer_cache_evict(item);
+        }
+    }
 }
 
 

@@ -41,6 +41,9 @@
 /* the resolver waits forever with 0; nginx's default is what we take then */
 #define NGX_SMTP_PEER_RESOLVE_TIMEOUT  30000
 
+/* servers that a name with "resolve" can become, whatever the DNS answers */
+#define NGX_SMTP_PEER_NAME_MAX         128
+
 
 /*
  * How often waiting requests look whether there is a server for them, when
@@ -58,6 +61,7 @@
 typedef struct {
     ngx_str_t               url;
     ngx_str_t               host;
+    ngx_str_t               service;        /* of SRV records; may be empty */
     in_port_t               port;
 
     ngx_addr_t             *addrs;          /* of a literal, or resolved while
@@ -108,10 +112,21 @@ struct ngx_smtp_server_s {
     unsigned                backup:1;
     unsigned                outage:1;       /* it was said that it fails */
     unsigned                zombie:1;       /* gone, but for its conns */
+    unsigned                heap:1;         /* not the configuration's pool */
 
     uint32_t                conns_of[1];    /* in a zone, by worker: what one
                                                that was killed had */
 };
+
+
+/* a name with "resolve": its addresses are servers while they are so */
+typedef struct {
+    ngx_smtp_server_conf_t *conf;
+    time_t                  valid;          /* until when */
+
+    unsigned                asked:1;        /* there was an answer, or none */
+    unsigned                outage:1;       /* it was said that there is none */
+} ngx_smtp_name_t;
 
 
 /* those that are not backups, or those that are, in a fixed order */
@@ -134,6 +149,9 @@ struct ngx_smtp_servers_s {
 
     ngx_smtp_server_set_t   sets[2];        /* [1]: backups */
     ngx_smtp_server_t      *zombies;
+
+    ngx_smtp_name_t        *names;
+    ngx_uint_t              nnames;
 
     ngx_uint_t              version;        /* moves on when servers change */
     ngx_uint_t              last_id;
@@ -186,6 +204,10 @@ struct ngx_smtp_upstream_s {
     ngx_uint_t              line;
 
     ngx_array_t            *confs;          /* of ngx_smtp_server_conf_t */
+    ngx_resolver_t         *resolver;       /* of names with "resolve" */
+    ngx_msec_t              resolver_timeout;
+    void                   *questions;      /* ... under way, by names.c */
+    ngx_uint_t              nnames;
     ngx_shm_zone_t         *zone;
     ngx_smtp_servers_t     *servers;
 
@@ -204,6 +226,7 @@ struct ngx_smtp_upstream_s {
     /* kept connections: last put back first; and unused items */
     ngx_queue_t             cache;
     ngx_queue_t             free;
+    ngx_uint_t              cache_version;  /* of servers, when last swept */
 
     ngx_uint_t              keepalive;
     ngx_uint_t              keepalive_requests;
@@ -231,6 +254,7 @@ typedef struct {
 
     ngx_cycle_t            *cycle;
     ngx_resolver_t         *resolver;       /* mail{}'s, once bound */
+    ngx_msec_t              resolver_timeout;
 
     unsigned                bound:1;
 } ngx_smtp_peer_conf_t;
@@ -270,6 +294,9 @@ ngx_smtp_peer_conf_t *ngx_mail_smtp_ext_peer_cycle_conf(void);
 ngx_resolver_t *ngx_mail_smtp_ext_peer_resolver(void *ctx,
     ngx_resolver_t *inherited);
 
+/* of mail{} */
+ngx_msec_t ngx_mail_smtp_ext_peer_resolver_timeout(void *ctx);
+
 
 /* ngx_smtp_upstream.c */
 
@@ -295,6 +322,8 @@ char *ngx_smtp_upstream_conf_queue(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_smtp_upstream_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_smtp_upstream_conf_resolver(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 /* ngx_smtp_servers.c */
@@ -305,9 +334,17 @@ ngx_int_t ngx_smtp_servers_fill(ngx_smtp_servers_t *servers,
 
 /* one more, zeroed but for what is given, in no set yet; NULL: no memory */
 ngx_smtp_server_t *ngx_smtp_servers_new(ngx_smtp_servers_t *servers,
-    ngx_smtp_server_conf_t *sc, struct sockaddr *sockaddr, socklen_t socklen);
+    ngx_smtp_server_conf_t *sc, struct sockaddr *sockaddr, socklen_t socklen,
+    ngx_str_t *target);
 void ngx_smtp_servers_insert(ngx_smtp_servers_t *servers,
     ngx_smtp_server_t *server);
+
+/* takes it out of its set; it is gone when nothing is in use any more */
+void ngx_smtp_servers_remove(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server);
+
+/* all that are not the configuration's pool's */
+void ngx_smtp_servers_destroy(ngx_smtp_servers_t *servers);
 
 /*
  * The server that was chosen as server, with its id: itself when it is
@@ -344,6 +381,24 @@ ngx_int_t ngx_smtp_peer_load_cmp(ngx_smtp_server_t *one,
 
 ngx_int_t ngx_smtp_peer_consistent_init(ngx_conf_t *cf,
     ngx_smtp_upstream_t *upstream);
+
+
+/* ngx_smtp_peer_names.c */
+
+ngx_int_t ngx_smtp_peer_names_init(ngx_conf_t *cf,
+    ngx_smtp_upstream_t *upstream);
+
+/* begins to ask, in the worker that does that */
+void ngx_smtp_peer_names_start(ngx_smtp_upstream_t *upstream);
+
+/* are there names that nothing is known of yet?  With the lock held */
+ngx_uint_t ngx_smtp_peer_names_unasked(ngx_smtp_servers_t *servers);
+
+/* a server at that address, of name's; NULL: no memory.  addr's port counts
+   for a service alone */
+ngx_smtp_server_t *ngx_smtp_peer_names_add(ngx_smtp_servers_t *servers,
+    ngx_smtp_name_t *name, struct sockaddr *sockaddr, socklen_t socklen,
+    ngx_str_t *target, ngx_uint_t weight, ngx_uint_t backup);
 
 
 /* ngx_smtp_peer_zone.c */
@@ -386,7 +441,10 @@ ngx_int_t ngx_smtp_peer_next(ngx_smtp_peer_t *peer);
 
 /* ngx_smtp_peer_queue.c */
 
-/* NGX_AGAIN: peer->op will finish.  NGX_DECLINED: too many wait */
+/*
+ * For a server that is busy, or a name that is unresolved.  NGX_AGAIN:
+ * peer->op will finish.  NGX_DECLINED: too many wait.
+ */
 ngx_int_t ngx_smtp_peer_wait(ngx_smtp_peer_t *peer);
 
 /* logs that there is no connection for peer */
@@ -433,6 +491,9 @@ void ngx_smtp_peer_resolved(ngx_smtp_peer_t *peer);
 ngx_int_t ngx_smtp_peer_cache_init(ngx_pool_t *pool,
     ngx_smtp_upstream_t *upstream);
 void ngx_smtp_peer_cache_close(ngx_smtp_upstream_t *upstream);
+
+/* closes those whose server is gone */
+void ngx_smtp_peer_cache_sweep(ngx_smtp_upstream_t *upstream);
 
 /* leaves at most that many to a server */
 void ngx_smtp_peer_cache_trim(ngx_smtp_upstream_t *upstream,

@@ -12,10 +12,11 @@
 
 
 /*
- * Requests that wait for a server: a queue for each group and worker, bounded
- * in number and time.  Whoever comes while there is one goes to its end.  It
- * is looked at when a connection of this worker becomes free, and now and
- * then for what nobody here is told of: other workers, the time.
+ * Requests that wait for a server, to be free or to be known: a queue for each
+ * group and worker, bounded in number and time.  Whoever comes while there is
+ * one goes to its end.  It is looked at when a connection of this worker
+ * becomes free, and now and then for what nobody here is told of: other
+ * workers, the time.
  */
 
 
@@ -39,13 +40,20 @@ ngx_smtp_peer_wait(ngx_smtp_peer_t *peer)
 
     upstream = peer->upstream;
 
-    if (upstream->nwaiting >= upstream->queue_max) {
+    if (peer->unresolved) {
+
+        /* until the DNS has said the first thing, no longer */
+
+        peer->deadline = ngx_current_msec + upstream->resolver_timeout;
+
+    } else if (upstream->nwaiting < upstream->queue_max) {
+        peer->deadline = ngx_current_msec + upstream->queue_timeout;
+
+    } else {
         peer->busy = 1;
         ngx_smtp_peer_queue_busy(peer);
         return NGX_DECLINED;
     }
-
-    peer->deadline = ngx_current_msec + upstream->queue_timeout;
 
     ngx_smtp_peer_queue_insert(peer);
 
@@ -192,8 +200,10 @@ ngx_smtp_peer_queue_expire(ngx_smtp_upstream_t *upstream)
         return NGX_DECLINED;
     }
 
-    peer->busy = 1;
-    ngx_smtp_peer_queue_busy(peer);
+    if (!peer->unresolved) {
+        peer->busy = 1;
+        ngx_smtp_peer_queue_busy(peer);
+    }
 
     ngx_smtp_peer_queue_remove(peer);
     ngx_smtp_op_finish(peer->op, NGX_DECLINED);

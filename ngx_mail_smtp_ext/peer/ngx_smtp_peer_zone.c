@@ -25,8 +25,13 @@
 static ngx_smtp_servers_t *ngx_smtp_peer_zone_create(ngx_slab_pool_t *shpool,
     ngx_smtp_peer_conf_t *conf, ngx_smtp_upstream_t *upstream);
 static ngx_slab_pool_t *ngx_smtp_peer_zone_old(ngx_shm_zone_t *zone);
-static void ngx_smtp_peer_zone_inherit(ngx_smtp_servers_t *servers,
+static void ngx_smtp_peer_zone_inherit(ngx_smtp_upstream_t *upstream,
     ngx_slab_pool_t *shpool);
+static void ngx_smtp_peer_zone_names(ngx_smtp_upstream_t *upstream,
+    ngx_smtp_servers_t *old);
+static void ngx_smtp_peer_zone_name(ngx_smtp_upstream_t *upstream,
+    ngx_smtp_name_t *name, ngx_smtp_servers_t *old, ngx_smtp_name_t *from);
+static ngx_uint_t ngx_smtp_peer_zone_str(ngx_str_t *one, ngx_str_t *two);
 static ngx_smtp_server_t *ngx_smtp_peer_zone_equal(ngx_smtp_servers_t *old,
     ngx_smtp_server_t *server);
 static void ngx_smtp_peer_zone_copy(ngx_smtp_server_t *to,
@@ -83,7 +88,7 @@ ngx_smtp_peer_zone_init(ngx_shm_zone_t *zone, void *data)
         next = &upstream->servers->next;
 
         if (old) {
-            ngx_smtp_peer_zone_inherit(upstream->servers, old);
+            ngx_smtp_peer_zone_inherit(upstream, old);
         }
     }
 
@@ -157,20 +162,17 @@ ngx_smtp_peer_zone_old(ngx_shm_zone_t *zone)
 /* nobody else knows the new zone: the old one's lock is enough */
 
 static void
-ngx_smtp_peer_zone_inherit(ngx_smtp_servers_t *servers,
+ngx_smtp_peer_zone_inherit(ngx_smtp_upstream_t *upstream,
     ngx_slab_pool_t *shpool)
 {
     ngx_uint_t           i;
     ngx_smtp_server_t   *server, *from;
-    ngx_smtp_servers_t  *old;
+    ngx_smtp_servers_t  *servers, *old;
+
+    servers = upstream->servers;
 
     for (old = shpool->data; old; old = old->next) {
-
-        if (old->name.len == servers->name.len
-            && ngx_strncasecmp(old->name.data, servers->name.data,
-                               old->name.len)
-               == 0)
-        {
+        if (ngx_smtp_peer_zone_str(&old->name, &servers->name)) {
             break;
         }
     }
@@ -180,6 +182,8 @@ ngx_smtp_peer_zone_inherit(ngx_smtp_servers_t *servers,
     }
 
     ngx_smtp_servers_lock(old);
+
+    ngx_smtp_peer_zone_names(upstream, old);
 
     for (i = 0; i < 2; i++) {
 
@@ -196,6 +200,79 @@ ngx_smtp_peer_zone_inherit(ngx_smtp_servers_t *servers,
     }
 
     ngx_smtp_servers_unlock(old);
+}
+
+
+/* what names were resolved to is good for the new workers too */
+
+static void
+ngx_smtp_peer_zone_names(ngx_smtp_upstream_t *upstream,
+    ngx_smtp_servers_t *old)
+{
+    ngx_uint_t        i, j;
+    ngx_smtp_name_t  *name, *from;
+
+    for (i = 0; i < upstream->servers->nnames; i++) {
+        name = &upstream->servers->names[i];
+
+        for (j = 0; j < old->nnames; j++) {
+            from = &old->names[j];
+
+            if (from->asked
+                && ngx_smtp_peer_zone_str(&from->conf->host, &name->conf->host)
+                && ngx_smtp_peer_zone_str(&from->conf->service,
+                                          &name->conf->service))
+            {
+                ngx_smtp_peer_zone_name(upstream, name, old, from);
+                break;
+            }
+        }
+    }
+}
+
+
+static void
+ngx_smtp_peer_zone_name(ngx_smtp_upstream_t *upstream, ngx_smtp_name_t *name,
+    ngx_smtp_servers_t *old, ngx_smtp_name_t *from)
+{
+    ngx_uint_t          i, backup;
+    ngx_smtp_server_t  *server;
+
+    for (i = 0; i < 2; i++) {
+
+        for (server = old->sets[i].first; server; server = server->next) {
+
+            if (server->conf != from->conf) {
+                continue;
+            }
+
+            /* where it was a backup by its priority, it may be so still */
+
+            backup = name->conf->backup
+                     || (server->backup && !from->conf->backup);
+
+            if (backup && !upstream->balancer->backup) {
+                continue;
+            }
+
+            (void) ngx_smtp_peer_names_add(upstream->servers, name,
+                                           &server->sockaddr.sockaddr,
+                                           server->socklen, &server->target,
+                                           server->weight, backup);
+        }
+    }
+
+    name->valid = from->valid;
+    name->outage = from->outage;
+    name->asked = 1;
+}
+
+
+static ngx_uint_t
+ngx_smtp_peer_zone_str(ngx_str_t *one, ngx_str_t *two)
+{
+    return one->len == two->len
+           && ngx_strncasecmp(one->data, two->data, one->len) == 0;
 }
 
 

@@ -20,8 +20,13 @@
  */
 
 
+static ngx_int_t ngx_smtp_servers_cmp(ngx_smtp_server_t *one,
+    ngx_smtp_server_t *two);
+static void ngx_smtp_servers_changed(ngx_smtp_servers_t *servers);
 static void *ngx_smtp_servers_alloc(ngx_smtp_servers_t *servers, size_t size);
 static void ngx_smtp_servers_free(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server);
+static void ngx_smtp_servers_unlink(ngx_smtp_server_t **next,
     ngx_smtp_server_t *server);
 static ngx_smtp_server_t *ngx_smtp_servers_search(ngx_smtp_server_t *server,
     ngx_uint_t id);
@@ -36,9 +41,22 @@ ngx_smtp_servers_fill(ngx_smtp_servers_t *servers,
     ngx_smtp_server_t       *server;
     ngx_smtp_server_conf_t  *sc;
 
+    if (upstream->nnames) {
+        servers->names = ngx_smtp_servers_alloc(servers, upstream->nnames
+                                                     * sizeof(ngx_smtp_name_t));
+        if (servers->names == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     sc = upstream->confs->elts;
 
     for (i = 0; i < upstream->confs->nelts; i++) {
+
+        if (sc[i].resolve) {
+            servers->names[servers->nnames++].conf = &sc[i];
+            continue;
+        }
 
         for (j = 0; j < ngx_max(sc[i].naddrs, 1); j++) {
 
@@ -46,7 +64,7 @@ ngx_smtp_servers_fill(ngx_smtp_servers_t *servers,
 
             server = ngx_smtp_servers_new(servers, &sc[i],
                                           addr ? addr->sockaddr : NULL,
-                                          addr ? addr->socklen : 0);
+                                          addr ? addr->socklen : 0, NULL);
             if (server == NULL) {
                 return NGX_ERROR;
             }
@@ -61,7 +79,7 @@ ngx_smtp_servers_fill(ngx_smtp_servers_t *servers,
 
 ngx_smtp_server_t *
 ngx_smtp_servers_new(ngx_smtp_servers_t *servers, ngx_smtp_server_conf_t *sc,
-    struct sockaddr *sockaddr, socklen_t socklen)
+    struct sockaddr *sockaddr, socklen_t socklen, ngx_str_t *target)
 {
     u_char             *p;
     size_t              size, len;
@@ -71,12 +89,13 @@ ngx_smtp_servers_new(ngx_smtp_servers_t *servers, ngx_smtp_server_conf_t *sc,
         return NULL;
     }
 
-    /* the columns of the workers, then the name: one piece */
+    /* the columns of the workers, then the texts: one piece */
 
     size = sizeof(ngx_smtp_server_t) + servers->nworkers * sizeof(uint32_t);
     len = socklen ? NGX_SOCKADDR_STRLEN : sc->url.len;
 
-    server = ngx_smtp_servers_alloc(servers, size + len);
+    server = ngx_smtp_servers_alloc(servers,
+                                    size + len + (target ? target->len : 0));
     if (server == NULL) {
         return NULL;
     }
@@ -85,10 +104,10 @@ ngx_smtp_servers_new(ngx_smtp_servers_t *servers, ngx_smtp_server_conf_t *sc,
 
     server->conf = sc;
     server->id = ++servers->last_id;
+    server->heap = (servers->shpool == NULL && servers->pool == NULL);
     server->backup = sc->backup;
     server->weight = sc->weight;
     server->effective_weight = sc->weight;
-    server->target = sc->url;
 
     server->name.data = p;
 
@@ -104,6 +123,15 @@ ngx_smtp_servers_new(ngx_smtp_servers_t *servers, ngx_smtp_server_conf_t *sc,
         ngx_memcpy(p, sc->url.data, len);
     }
 
+    if (target == NULL) {
+        server->target = sc->url;
+        return server;
+    }
+
+    server->target.data = p + len;
+    server->target.len = target->len;
+    ngx_memcpy(p + len, target->data, target->len);
+
     return server;
 }
 
@@ -118,7 +146,7 @@ ngx_smtp_servers_insert(ngx_smtp_servers_t *servers,
     set = &servers->sets[server->backup];
 
     for (next = &set->first; *next; next = &(*next)->next) {
-        if ((*next)->conf > server->conf) {
+        if (ngx_smtp_servers_cmp(*next, server) > 0) {
             break;
         }
     }
@@ -129,8 +157,86 @@ ngx_smtp_servers_insert(ngx_smtp_servers_t *servers,
     set->number++;
     set->weight += server->weight;
 
+    ngx_smtp_servers_changed(servers);
+}
+
+
+/*
+ * The order of the configuration; addresses of a name in an order of their
+ * own, since the DNS has none.
+ */
+
+static ngx_int_t
+ngx_smtp_servers_cmp(ngx_smtp_server_t *one, ngx_smtp_server_t *two)
+{
+    if (one->conf != two->conf) {
+        return (one->conf > two->conf) ? 1 : -1;
+    }
+
+    if (!one->conf->resolve) {
+        return 0;
+    }
+
+    return ngx_memcmp(&one->sockaddr, &two->sockaddr,
+                      ngx_min(one->socklen, two->socklen));
+}
+
+
+static void
+ngx_smtp_servers_changed(ngx_smtp_servers_t *servers)
+{
     servers->version++;
     servers->single = (servers->sets[0].number + servers->sets[1].number == 1);
+}
+
+
+void
+ngx_smtp_servers_remove(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server)
+{
+    ngx_smtp_server_set_t  *set;
+
+    set = &servers->sets[server->backup];
+
+    ngx_smtp_servers_unlink(&set->first, server);
+
+    set->number--;
+    set->weight -= server->weight;
+
+    ngx_smtp_servers_changed(servers);
+
+    server->zombie = 1;
+    server->next = servers->zombies;
+    servers->zombies = server;
+
+    if (server->conns == 0) {
+        ngx_smtp_servers_free(servers, server);
+    }
+}
+
+
+void
+ngx_smtp_servers_destroy(ngx_smtp_servers_t *servers)
+{
+    ngx_uint_t           i;
+    ngx_smtp_server_t   *server, *next;
+    ngx_smtp_server_t  **lists[3];
+
+    lists[0] = &servers->sets[0].first;
+    lists[1] = &servers->sets[1].first;
+    lists[2] = &servers->zombies;
+
+    for (i = 0; i < 3; i++) {
+
+        for (server = *lists[i]; server; server = next) {
+            next = server->next;
+
+            if (server->heap) {
+                ngx_smtp_servers_unlink(lists[i], server);
+                ngx_free(server);
+            }
+        }
+    }
 }
 
 
@@ -238,24 +344,34 @@ ngx_smtp_servers_alloc(ngx_smtp_servers_t *servers, size_t size)
         return ngx_slab_calloc_locked(servers->shpool, size);
     }
 
-    return ngx_pcalloc(servers->pool, size);
+    if (servers->pool) {
+        return ngx_pcalloc(servers->pool, size);
+    }
+
+    return ngx_calloc(size, ngx_cycle->log);
 }
 
-
-/* one that is in no set */
 
 static void
 ngx_smtp_servers_free(ngx_smtp_servers_t *servers, ngx_smtp_server_t *server)
 {
-    ngx_smtp_server_t  **next;
+    ngx_smtp_servers_unlink(&servers->zombies, server);
 
-    for (next = &servers->zombies; *next; next = &(*next)->next) {
+    if (servers->shpool) {
+        ngx_slab_free_locked(servers->shpool, server);
 
-        if (*next == server) {
-            *next = server->next;
-            break;
-        }
+    } else if (server->heap) {
+        ngx_free(server);
+    }
+}
+
+
+static void
+ngx_smtp_servers_unlink(ngx_smtp_server_t **next, ngx_smtp_server_t *server)
+{
+    while (*next != server) {
+        next = &(*next)->next;
     }
 
-    ngx_slab_free_locked(servers->shpool, server);
+    *next = server->next;
 }

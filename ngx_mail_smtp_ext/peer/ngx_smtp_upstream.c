@@ -19,9 +19,9 @@
  * of one server, unless a smtp_upstream{} of that name turns up: then its
  * "group" points there, and everything at run time goes through "group".
  *
- * Names are resolved at run time when a resolver is certain to be at hand: in
- * smtp_upstream{}, when mail{} has one; in a reference, when every place that
- * makes it has one.
+ * Names in smtp_upstream{} are resolved while the configuration is read, unless
+ * they have "resolve".  That of a reference is resolved for each request when a
+ * resolver is certain to be at hand: when every place that makes it has one.
  */
 
 
@@ -147,6 +147,7 @@ ngx_smtp_upstream_create(ngx_conf_t *cf, ngx_smtp_peer_conf_t *conf,
 
     ngx_queue_init(&upstream->waiting);
 
+    upstream->resolver_timeout = NGX_CONF_UNSET_MSEC;
     upstream->keepalive = NGX_CONF_UNSET_UINT;
     upstream->keepalive_requests = NGX_CONF_UNSET_UINT;
     upstream->keepalive_timeout = NGX_CONF_UNSET_MSEC;
@@ -287,6 +288,7 @@ ngx_smtp_upstream_bind_all(ngx_conf_t *cf, ngx_smtp_peer_conf_t *conf)
     ngx_smtp_reference_t  *refs;
 
     conf->resolver = ngx_mail_smtp_ext_peer_resolver(cf->ctx, NULL);
+    conf->resolver_timeout = ngx_mail_smtp_ext_peer_resolver_timeout(cf->ctx);
 
     refs = conf->references.elts;
 
@@ -322,7 +324,22 @@ ngx_smtp_upstream_bind(ngx_conf_t *cf, ngx_smtp_peer_conf_t *conf,
     ngx_smtp_upstream_t  *group;
 
     if (upstream->defined) {
-        has_resolver = (conf->resolver != NULL);
+
+        /* its names are asked for now, or all the time with "resolve" */
+
+        has_resolver = 0;
+
+        if (upstream->resolver == NULL) {
+            upstream->resolver = conf->resolver;
+        }
+
+        if (upstream->resolver_timeout == NGX_CONF_UNSET_MSEC) {
+            upstream->resolver_timeout = conf->resolver_timeout;
+        }
+
+        if (upstream->resolver_timeout == 0) {
+            upstream->resolver_timeout = NGX_SMTP_PEER_RESOLVE_TIMEOUT;
+        }
 
     } else {
         group = ngx_smtp_upstream_defined(conf, &upstream->name);
@@ -368,6 +385,7 @@ ngx_smtp_upstream_resolve(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream,
     for (i = 0; i < upstream->confs->nelts; i++) {
 
         if (sc[i].naddrs) {
+            sc[i].resolve = 0;
             continue;
         }
 
@@ -378,16 +396,22 @@ ngx_smtp_upstream_resolve(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream,
             return NGX_ERROR;
         }
 
-        if (resolver) {
+        if (sc[i].resolve) {
+
+            if (upstream->resolver == NULL) {
+                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                              "no resolver defined to resolve names at run "
+                              "time in upstream \"%V\" in %s:%ui",
+                              &upstream->name, sc[i].file_name, sc[i].line);
+                return NGX_ERROR;
+            }
+
+            upstream->nnames++;
             continue;
         }
 
-        if (sc[i].resolve) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "no resolver defined to resolve names at run time "
-                          "in upstream \"%V\" in %s:%ui",
-                          &upstream->name, sc[i].file_name, sc[i].line);
-            return NGX_ERROR;
+        if (resolver) {
+            continue;
         }
 
         ngx_memzero(&u, sizeof(ngx_url_t));
@@ -439,6 +463,14 @@ ngx_smtp_upstream_init(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream)
         return NGX_ERROR;
     }
 
+    if (upstream->nnames) {
+        upstream->dynamic = 1;
+
+        if (ngx_smtp_peer_names_init(cf, upstream) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
     /* those in a zone are made when it is */
 
     if (upstream->zone == NULL) {
@@ -453,6 +485,8 @@ ngx_smtp_upstream_init(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream)
         if (ngx_smtp_servers_fill(upstream->servers, upstream) != NGX_OK) {
             return NGX_ERROR;
         }
+
+        upstream->servers->pool = NULL;
     }
 
     return ngx_smtp_peer_cache_init(cf->pool, upstream);

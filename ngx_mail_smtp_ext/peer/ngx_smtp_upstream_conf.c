@@ -70,6 +70,24 @@ ngx_smtp_upstream_conf_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
+    if (sc->service.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (!u.no_port || sc->naddrs) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "service upstream \"%V\" must be a name "
+                           "without port", &u.url);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!sc->resolve) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "service upstream \"%V\" requires \"resolve\" "
+                           "parameter", &u.url);
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -110,6 +128,12 @@ ngx_smtp_upstream_conf_param(ngx_str_t *value, ngx_smtp_server_conf_t *sc)
     if (ngx_strcmp(value->data, "down") == 0) {
         sc->down = 1;
         return NGX_OK;
+    }
+
+    if (ngx_strncmp(value->data, "service=", 8) == 0) {
+        sc->service.data = value->data + 8;
+        sc->service.len = value->len - 8;
+        return sc->service.len ? NGX_OK : NGX_ERROR;
     }
 
     if (ngx_strcmp(value->data, "resolve") == 0) {
@@ -186,6 +210,27 @@ ngx_smtp_upstream_conf_balancer(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return balancer->parse(cf, upstream);
+}
+
+
+char *
+ngx_smtp_upstream_conf_resolver(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_smtp_upstream_t  *upstream = conf;
+
+    ngx_str_t  *value;
+
+    if (upstream->resolver) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    upstream->resolver = ngx_resolver_create(cf, &value[1],
+                                             cf->args->nelts - 1);
+
+    return upstream->resolver ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -102,13 +102,15 @@ sub send_one {
 
 sub delivered { join ' ', map { scalar(() = $mta{$_}->messages()) } 1 .. 3 }
 
-is_deeply [ $dns->queries() ], [], 'nothing is asked at the start';
+is_deeply [ grep { !/^moving/ } $dns->queries() ], [],
+   'nothing is asked at the start';
 
 # one address
 
 is send_one('one'), '250 2.0.0 OK', 'a name';
 is delivered(), '1 0 0', 'delivered';
-is_deeply [ $dns->queries() ], [ 'one.example.com A' ], 'one question';
+is_deeply [ grep { !/^moving/ } $dns->queries() ], [ 'one.example.com A' ],
+   'one question';
 is send_one('one'), '250 2.0.0 OK', 'again';
 is $mta{1}->connections(), 1, 'over the kept connection';
 

@@ -124,9 +124,15 @@ sub start_postfix {
         || diag($out, $t->read_file('postfix.out')) && 0;
 }
 
+# (its smtpd processes have the listening socket, too, and end after it)
+
 sub stop_postfix {
-    postfix('stop') if $started;
+    return unless $started;
+
+    postfix('stop');
     $started = 0;
+
+    return poll(sub { !socket_to($port) }, 8);
 }
 
 END { local $?; stop_postfix() }
