@@ -105,6 +105,20 @@ static ngx_command_t  ngx_mail_smtp_ext_auth_commands[] = {
       offsetof(ngx_smtp_auth_conf_t, http_pass_client_cert),
       NULL },
 
+    { ngx_string("smtp_auth_http_client_host"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, http_client_host),
+      NULL },
+
+    { ngx_string("smtp_auth_rcpt"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_auth_conf_t, rcpt),
+      NULL },
+
     { ngx_string("smtp_auth_http_header"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE2,
       ngx_mail_smtp_ext_auth_http_header,
@@ -205,6 +219,8 @@ ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf)
     conf->http_timeout = NGX_CONF_UNSET_MSEC;
     conf->http_connect_timeout = NGX_CONF_UNSET_MSEC;
     conf->http_pass_client_cert = NGX_CONF_UNSET;
+    conf->http_client_host = NGX_CONF_UNSET;
+    conf->rcpt = NGX_CONF_UNSET;
     conf->scram_iterations = NGX_CONF_UNSET_UINT;
 
     return conf;
@@ -250,6 +266,20 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_CONF_UNSET_MSEC);
     ngx_conf_merge_value(conf->http_pass_client_cert,
                          prev->http_pass_client_cert, 0);
+    ngx_conf_merge_value(conf->http_client_host, prev->http_client_host, 1);
+
+    if (conf->rcpt == 1 && conf->http == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"smtp_auth_rcpt\" is set, but no "
+                      "\"smtp_auth_http\" for the server");
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_merge_value(conf->rcpt, prev->rcpt, 0);
+
+    if (conf->http == NULL) {
+        conf->rcpt = 0;
+    }
 
     if (conf->http_headers == NULL) {
         conf->http_headers = prev->http_headers;

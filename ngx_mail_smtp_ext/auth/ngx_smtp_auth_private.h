@@ -32,6 +32,8 @@ typedef struct {
     ngx_msec_t            http_timeout;
     ngx_msec_t            http_connect_timeout;
     ngx_flag_t            http_pass_client_cert;
+    ngx_flag_t            http_client_host;
+    ngx_flag_t            rcpt;              /* it is asked at RCPT */
     ngx_array_t          *http_headers;      /* of ngx_table_elt_t */
     ngx_str_t             http_header;       /* all of them, as sent */
 
@@ -120,6 +122,14 @@ ngx_int_t ngx_smtp_sasl_binding(ngx_smtp_session_t *s, ngx_str_t *type,
  */
 void ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op);
 
+
+/*
+ * ngx_smtp_cred_answer.c: what r's answer says.  NGX_OK, NGX_DECLINED, as
+ * above; NGX_AGAIN: after sasl->wait it is to be asked again; NGX_ERROR: it is
+ * no answer, *reason says why.
+ */
+ngx_int_t ngx_smtp_cred_http_answer(ngx_smtp_sasl_t *sasl,
+    ngx_smtp_http_request_t *r, char **reason);
 
 /* ngx_smtp_cred_http_request.c: the fields of the request.  NGX_OK or
    NGX_ERROR; the text is wiped as ngx_smtp_sasl_alloc()'s */

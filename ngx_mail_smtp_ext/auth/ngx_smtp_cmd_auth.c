@@ -42,6 +42,7 @@ static ngx_int_t ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl);
 static ngx_uint_t ngx_smtp_auth_valid(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_verified(ngx_smtp_op_t *op);
 static ngx_int_t ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl);
+static ngx_int_t ngx_smtp_auth_keep(ngx_smtp_sasl_t *sasl);
 static ngx_int_t ngx_smtp_auth_decline(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_wait_handler(ngx_event_t *ev);
 static void ngx_smtp_auth_refuse(ngx_smtp_sasl_t *sasl);
@@ -435,14 +436,14 @@ ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
     if (ngx_smtp_session_set(&s->auth_user, &sasl->login) != NGX_OK
         || ngx_smtp_session_set(&s->auth_method, &method) != NGX_OK
         || ngx_smtp_session_set(&s->auth_server, &sasl->server) != NGX_OK
-        || ngx_smtp_rights_set(s, &sasl->rights) != NGX_OK)
+        || ngx_smtp_rights_set(s, &sasl->rights) != NGX_OK
+        || ngx_smtp_auth_keep(sasl) != NGX_OK)
     {
-        (void) ngx_smtp_session_set(&s->auth_user, NULL);
-        (void) ngx_smtp_session_set(&s->auth_method, NULL);
-        (void) ngx_smtp_session_set(&s->auth_server, NULL);
+        ngx_smtp_session_logout(s);
         return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
     }
 
+    s->auth_route = sasl->route;
     s->authenticated = 1;
 
     ngx_smtp_auth_log(sasl, "client logged in", &sasl->login);
@@ -451,6 +452,36 @@ ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
     ngx_smtp_auth_end(sasl);
 
     return NGX_OK;
+}
+
+
+/* what a login at the next hop needs, if there will be one */
+
+static ngx_int_t
+ngx_smtp_auth_keep(ngx_smtp_sasl_t *sasl)
+{
+    ngx_str_t           *passwd;
+    ngx_smtp_session_t  *s;
+
+    s = sasl->session;
+
+    if (!s->service->keep_passwd) {
+        return NGX_OK;
+    }
+
+    /* what CRAM-MD5 has in its place is a digest */
+
+    passwd = &sasl->passwd;
+
+    if (passwd->len == 0 && sasl->mech->plaintext) {
+        passwd = &sasl->secret;
+    }
+
+    if (ngx_smtp_session_set_secret(&s->auth_passwd, passwd) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_smtp_session_set_secret(&s->auth_token, &sasl->token);
 }
 
 

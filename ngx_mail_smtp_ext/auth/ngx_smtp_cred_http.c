@@ -15,16 +15,12 @@
 
 /*
  * Credentials checked by an HTTP service in nginx's auth_http protocol: this
- * file asks and judges the answer.  An answer that is not beyond doubt is
- * none, and without an answer nobody is logged in: the client gets 454.
+ * file asks.  Without an answer nobody is logged in: the client gets 454.
  */
 
 
-/* seconds; Auth-Wait beyond this would only cost connections */
-#define NGX_SMTP_CRED_WAIT_MAX  60
-
-/* octets of a salt of SCRAM; those in use have 8 to 32 */
-#define NGX_SMTP_CRED_SALT_MAX  64
+/* times that a service may put us off by "Auth-Status: WAIT" */
+#define NGX_SMTP_CRED_WAITS  3
 
 
 typedef struct {
@@ -32,104 +28,37 @@ typedef struct {
     ngx_smtp_op_t            *op;            /* of who waits for us */
     ngx_smtp_op_t             http_op;       /* of what we wait for */
     ngx_queue_t               ops;
+    ngx_event_t               timer;         /* before it is asked again */
+    ngx_uint_t                waits;
     ngx_smtp_http_request_t   http;
 } ngx_smtp_cred_http_t;
 
 
-/* the headers of an answer that are known; others are ignored */
-typedef struct {
-    ngx_str_t                 status;
-    ngx_str_t                 server;
-    ngx_str_t                 port;
-    ngx_str_t                 user;
-    ngx_str_t                 pass;
-    ngx_str_t                 wait;
-    ngx_str_t                 error_code;
-    ngx_str_t                 max_size;
-    ngx_str_t                 max_rcpt;
-    ngx_str_t                 senders;
-    ngx_str_t                 scram_salt;
-    ngx_str_t                 scram_iterations;
-    ngx_str_t                 scram_stored_key;
-    ngx_str_t                 scram_server_key;
-} ngx_smtp_cred_answer_t;
-
-
-typedef struct {
-    ngx_str_t                 name;
-    size_t                    offset;
-} ngx_smtp_cred_header_t;
-
-
+static void ngx_smtp_cred_http_named(ngx_smtp_op_t *op);
+static void ngx_smtp_cred_http_ask(ngx_smtp_cred_http_t *cred);
 static void ngx_smtp_cred_http_done(ngx_smtp_op_t *op);
 static ngx_uint_t ngx_smtp_cred_http_picky(ngx_smtp_cred_http_t *cred);
 static void ngx_smtp_cred_http_cancel(ngx_smtp_op_t *op);
-static ngx_int_t ngx_smtp_cred_http_judge(ngx_smtp_cred_http_t *cred,
-    char **reason);
-static ngx_int_t ngx_smtp_cred_http_headers(ngx_smtp_http_request_t *r,
-    ngx_smtp_cred_answer_t *answer);
-static ngx_int_t ngx_smtp_cred_http_accepted(ngx_smtp_sasl_t *sasl,
-    ngx_smtp_cred_answer_t *answer, char **reason);
-static ngx_int_t ngx_smtp_cred_http_server(ngx_smtp_sasl_t *sasl,
-    ngx_smtp_cred_answer_t *answer);
-static ngx_int_t ngx_smtp_cred_http_refused(ngx_smtp_sasl_t *sasl,
-    ngx_smtp_cred_answer_t *answer, char **reason);
-static ngx_int_t ngx_smtp_cred_http_keys(ngx_smtp_sasl_t *sasl,
-    ngx_smtp_cred_answer_t *answer);
-static ngx_int_t ngx_smtp_cred_http_key(ngx_smtp_sasl_t *sasl,
-    ngx_str_t *text, ngx_str_t *key);
-static ngx_int_t ngx_smtp_cred_http_code(ngx_smtp_sasl_t *sasl,
-    ngx_str_t *text);
+static void ngx_smtp_cred_http_wait(ngx_smtp_cred_http_t *cred);
+static void ngx_smtp_cred_http_wait_handler(ngx_event_t *ev);
 
 
-static const ngx_smtp_cred_header_t  ngx_smtp_cred_headers[] = {
-
-    { ngx_string("auth-status"), offsetof(ngx_smtp_cred_answer_t, status) },
-    { ngx_string("auth-server"), offsetof(ngx_smtp_cred_answer_t, server) },
-    { ngx_string("auth-port"), offsetof(ngx_smtp_cred_answer_t, port) },
-    { ngx_string("auth-user"), offsetof(ngx_smtp_cred_answer_t, user) },
-    { ngx_string("auth-pass"), offsetof(ngx_smtp_cred_answer_t, pass) },
-    { ngx_string("auth-wait"), offsetof(ngx_smtp_cred_answer_t, wait) },
-    { ngx_string("auth-error-code"),
-      offsetof(ngx_smtp_cred_answer_t, error_code) },
-    { ngx_string("auth-max-size"),
-      offsetof(ngx_smtp_cred_answer_t, max_size) },
-    { ngx_string("auth-max-rcpt"),
-      offsetof(ngx_smtp_cred_answer_t, max_rcpt) },
-    { ngx_string("auth-senders"), offsetof(ngx_smtp_cred_answer_t, senders) },
-    { ngx_string("auth-scram-salt"),
-      offsetof(ngx_smtp_cred_answer_t, scram_salt) },
-    { ngx_string("auth-scram-iterations"),
-      offsetof(ngx_smtp_cred_answer_t, scram_iterations) },
-    { ngx_string("auth-scram-stored-key"),
-      offsetof(ngx_smtp_cred_answer_t, scram_stored_key) },
-    { ngx_string("auth-scram-server-key"),
-      offsetof(ngx_smtp_cred_answer_t, scram_server_key) },
-
-    { ngx_null_string, 0 }
-};
+/* what debug logging of timers takes for the event's connection */
+static ngx_connection_t  ngx_smtp_cred_timer_connection;
 
 
 void
 ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op)
 {
-    ngx_smtp_session_t       *s;
-    ngx_smtp_auth_conf_t     *conf;
-    ngx_smtp_cred_http_t     *cred;
-    ngx_smtp_http_request_t  *r;
+    ngx_smtp_session_t    *s;
+    ngx_smtp_auth_conf_t  *conf;
+    ngx_smtp_cred_http_t  *cred;
 
     s = sasl->session;
     conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
 
     cred = ngx_pcalloc(sasl->pool, sizeof(ngx_smtp_cred_http_t));
     if (cred == NULL) {
-        ngx_smtp_op_finish(op, NGX_ERROR);
-        return;
-    }
-
-    r = &cred->http;
-
-    if (ngx_smtp_cred_http_request(sasl, &r->fields) != NGX_OK) {
         ngx_smtp_op_finish(op, NGX_ERROR);
         return;
     }
@@ -143,9 +72,54 @@ ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op)
     op->worker = cred;
     op->cancel = ngx_smtp_cred_http_cancel;
 
+    /* Client-Host: looked up for the first request of a session */
+
+    if (conf->http_client_host) {
+        ngx_smtp_op_start(&cred->http_op, &cred->ops,
+                          ngx_smtp_cred_http_named, cred, s->connection->log);
+
+        if (ngx_smtp_remote_name(s, &cred->http_op) == NGX_AGAIN) {
+            return;
+        }
+
+        ngx_smtp_op_cancel(&cred->http_op);
+    }
+
+    ngx_smtp_cred_http_ask(cred);
+}
+
+
+static void
+ngx_smtp_cred_http_named(ngx_smtp_op_t *op)
+{
+    ngx_smtp_cred_http_ask(op->data);
+}
+
+
+static void
+ngx_smtp_cred_http_ask(ngx_smtp_cred_http_t *cred)
+{
+    ngx_smtp_session_t       *s;
+    ngx_smtp_auth_conf_t     *conf;
+    ngx_smtp_http_request_t  *r;
+
+    s = cred->sasl->session;
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
+
+    r = &cred->http;
+
+    ngx_memzero(r, sizeof(ngx_smtp_http_request_t));
+
+    s->connection->log->action = "checking credentials";
+
+    if (ngx_smtp_cred_http_request(cred->sasl, &r->fields) != NGX_OK) {
+        ngx_smtp_op_finish(cred->op, NGX_ERROR);
+        return;
+    }
+
     r->conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_http_module);
     r->url = conf->http;
-    r->pool = sasl->pool;
+    r->pool = cred->sasl->pool;
     r->log = s->connection->log;
     r->resolver = s->service->resolver;
     r->resolver_timeout = s->service->resolver_timeout;
@@ -176,7 +150,12 @@ ngx_smtp_cred_http_done(ngx_smtp_op_t *op)
 
     if (rc == NGX_OK) {
         reason = "no memory";
-        rc = ngx_smtp_cred_http_judge(cred, &reason);
+        rc = ngx_smtp_cred_http_answer(cred->sasl, &cred->http, &reason);
+
+        if (rc == NGX_AGAIN && cred->waits++ == NGX_SMTP_CRED_WAITS) {
+            reason = "\"Auth-Status: WAIT\" too often";
+            rc = NGX_ERROR;
+        }
 
         failed = (rc == NGX_ERROR && !ngx_smtp_cred_http_picky(cred));
 
@@ -194,7 +173,40 @@ ngx_smtp_cred_http_done(ngx_smtp_op_t *op)
 
     ngx_smtp_http_wipe(&cred->http);
 
+    if (rc == NGX_AGAIN) {
+        ngx_smtp_cred_http_wait(cred);
+        return;
+    }
+
     ngx_smtp_op_finish(cred->op, rc);
+}
+
+
+static void
+ngx_smtp_cred_http_wait(ngx_smtp_cred_http_t *cred)
+{
+    ngx_log_t  *log;
+
+    log = cred->sasl->session->connection->log;
+    log->action = "waiting for auth service to know";
+
+    ngx_smtp_cred_timer_connection.fd = (ngx_socket_t) -1;
+
+    cred->timer.handler = ngx_smtp_cred_http_wait_handler;
+    cred->timer.data = &ngx_smtp_cred_timer_connection;
+    cred->timer.log = log;
+
+    ngx_add_timer(&cred->timer, cred->sasl->wait);
+
+    cred->sasl->wait = 0;
+}
+
+
+static void
+ngx_smtp_cred_http_wait_handler(ngx_event_t *ev)
+{
+    ngx_smtp_cred_http_ask((ngx_smtp_cred_http_t *)
+               ((u_char *) ev - offsetof(ngx_smtp_cred_http_t, timer)));
 }
 
 
@@ -229,355 +241,9 @@ ngx_smtp_cred_http_cancel(ngx_smtp_op_t *op)
 
     ngx_smtp_op_cancel_all(&cred->ops);
 
+    if (cred->timer.timer_set) {
+        ngx_del_timer(&cred->timer);
+    }
+
     ngx_smtp_http_wipe(&cred->http);
-}
-
-
-static ngx_int_t
-ngx_smtp_cred_http_judge(ngx_smtp_cred_http_t *cred, char **reason)
-{
-    ngx_smtp_cred_answer_t  answer;
-
-    /*
-     * nginx looks at the headers alone: there an error page of a proxy in
-     * between that has copied them logs a client in.
-     */
-
-    if (cred->http.status < 200 || cred->http.status > 299) {
-        *reason = "not 2xx";
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(&answer, sizeof(ngx_smtp_cred_answer_t));
-
-    if (ngx_smtp_cred_http_headers(&cred->http, &answer) != NGX_OK) {
-        *reason = "a header comes twice";
-        return NGX_ERROR;
-    }
-
-    if (answer.status.len == 0) {
-        *reason = "no \"Auth-Status\"";
-        return NGX_ERROR;
-    }
-
-    if (answer.status.len == 4
-        && ngx_strncmp(answer.status.data, "WAIT", 4) == 0)
-    {
-        /* what nginx asks again for; our clients are told to come again */
-        *reason = "\"Auth-Status: WAIT\"";
-        return NGX_ERROR;
-    }
-
-    if (answer.status.len == 2
-        && ngx_strncmp(answer.status.data, "OK", 2) == 0)
-    {
-        return ngx_smtp_cred_http_accepted(cred->sasl, &answer, reason);
-    }
-
-    return ngx_smtp_cred_http_refused(cred->sasl, &answer, reason);
-}
-
-
-static ngx_int_t
-ngx_smtp_cred_http_headers(ngx_smtp_http_request_t *r,
-    ngx_smtp_cred_answer_t *answer)
-{
-    ngx_str_t                     *value;
-    ngx_uint_t                     i;
-    ngx_smtp_http_header_t        *header;
-    const ngx_smtp_cred_header_t  *known;
-
-    header = r->headers.elts;
-
-    for (i = 0; i < r->headers.nelts; i++) {
-
-        for (known = ngx_smtp_cred_headers; known->name.len; known++) {
-
-            if (known->name.len != header[i].name.len
-                || ngx_strncmp(known->name.data, header[i].name.data,
-                               known->name.len)
-                   != 0)
-            {
-                continue;
-            }
-
-            value = (ngx_str_t *) ((u_char *) answer + known->offset);
-
-            if (value->data) {
-                return NGX_ERROR;
-            }
-
-            *value = header[i].value;
-            break;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* Auth-Pass is for a login at the next hop, which there is not: not kept */
-
-static ngx_int_t
-ngx_smtp_cred_http_accepted(ngx_smtp_sasl_t *sasl,
-    ngx_smtp_cred_answer_t *answer, char **reason)
-{
-    ngx_str_t  *login;
-
-    login = answer->user.len ? &answer->user : &sasl->user;
-
-    if (!ngx_smtp_sasl_user_valid(login)) {
-        *reason = "invalid \"Auth-User\"";
-        return NGX_ERROR;
-    }
-
-    sasl->login.len = login->len;
-    sasl->login.data = ngx_pstrdup(sasl->pool, login);
-    if (sasl->login.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_smtp_cred_rights(sasl, &answer->max_size, &answer->max_rcpt,
-                             &answer->senders, reason)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (sasl->mech->key_size
-        && (ngx_smtp_cred_http_keys(sasl, answer) != NGX_OK
-            || sasl->keys.stored.len == 0))
-    {
-        *reason = "missing or invalid \"Auth-Scram-...\"";
-        return NGX_ERROR;
-    }
-
-    if (answer->server.len == 0 && answer->port.len == 0) {
-
-        /* smtp_pass says where the mail goes */
-
-        return NGX_OK;
-    }
-
-    if (ngx_smtp_cred_http_server(sasl, answer) != NGX_OK) {
-        *reason = "invalid \"Auth-Server\" or \"Auth-Port\"";
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* an address, a name, or the name of a smtp_upstream; and a port */
-
-static ngx_int_t
-ngx_smtp_cred_http_server(ngx_smtp_sasl_t *sasl,
-    ngx_smtp_cred_answer_t *answer)
-{
-    u_char      ch, *p;
-    ngx_int_t   port;
-    ngx_str_t   host;
-    ngx_uint_t  i, inet6;
-    u_char      addr[16];
-
-    host = answer->server;
-    port = ngx_atoi(answer->port.data, answer->port.len);
-
-    if (host.len == 0 || host.len > NGX_SMTP_DOMAIN_MAX
-        || port < 1 || port > 65535)
-    {
-        return NGX_ERROR;
-    }
-
-    if (host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
-    {
-        host.data++;
-        host.len -= 2;
-    }
-
-    inet6 = (ngx_inet6_addr(host.data, host.len, addr) == NGX_OK);
-
-    for (i = 0; i < host.len && !inet6; i++) {
-        ch = host.data[i];
-
-        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-            || (ch >= '0' && ch <= '9')
-            || ch == '.' || ch == '-' || ch == '_')
-        {
-            continue;
-        }
-
-        return NGX_ERROR;
-    }
-
-    p = ngx_pnalloc(sasl->pool, host.len + sizeof("[]:65535") - 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    sasl->server.data = p;
-
-    p = inet6 ? ngx_sprintf(p, "[%V]:%i", &host, port)
-              : ngx_sprintf(p, "%V:%i", &host, port);
-
-    sasl->server.len = p - sasl->server.data;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_smtp_cred_http_refused(ngx_smtp_sasl_t *sasl,
-    ngx_smtp_cred_answer_t *answer, char **reason)
-{
-    ngx_int_t  sec;
-
-    sasl->message.len = answer->status.len;
-    sasl->message.data = ngx_pstrdup(sasl->pool, &answer->status);
-    if (sasl->message.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (answer->error_code.len
-        && ngx_smtp_cred_http_code(sasl, &answer->error_code) != NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_WARN, sasl->session->connection->log, 0,
-                      "auth service sent invalid \"Auth-Error-Code\", "
-                      "535 5.7.8 is used");
-    }
-
-    if (sasl->mech->key_size
-        && ngx_smtp_cred_http_keys(sasl, answer) != NGX_OK)
-    {
-        *reason = "invalid \"Auth-Scram-...\"";
-        return NGX_ERROR;
-    }
-
-    sec = ngx_atoi(answer->wait.data, answer->wait.len);
-
-    if (sec > 0) {
-        sasl->wait = (ngx_msec_t) ngx_min(sec, NGX_SMTP_CRED_WAIT_MAX) * 1000;
-    }
-
-    return NGX_DECLINED;
-}
-
-
-/*
- * What SCRAM needs: all of it, or for who is refused nothing, or the salt and
- * the count that such a user is to be shown.
- */
-
-static ngx_int_t
-ngx_smtp_cred_http_keys(ngx_smtp_sasl_t *sasl, ngx_smtp_cred_answer_t *answer)
-{
-    ngx_int_t              n;
-    ngx_str_t              salt, text;
-    ngx_smtp_sasl_keys_t  *keys;
-
-    keys = &sasl->keys;
-
-    if (answer->scram_salt.len == 0
-        && answer->scram_iterations.len == 0
-        && answer->scram_stored_key.len == 0
-        && answer->scram_server_key.len == 0)
-    {
-        return NGX_OK;
-    }
-
-    n = ngx_atoi(answer->scram_iterations.data, answer->scram_iterations.len);
-
-    if (n < NGX_SMTP_SASL_ITERATIONS_MIN || n > NGX_SMTP_SASL_ITERATIONS_MAX) {
-        return NGX_ERROR;
-    }
-
-    /* shown to the client as we would write it */
-
-    text = answer->scram_salt;
-
-    if (ngx_smtp_sasl_decode(sasl, &salt, &text) != NGX_OK
-        || salt.len == 0 || salt.len > NGX_SMTP_CRED_SALT_MAX
-        || ngx_smtp_sasl_encode(sasl, &keys->salt, &salt) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    keys->iterations = n;
-
-    if (answer->scram_stored_key.len == 0
-        && answer->scram_server_key.len == 0)
-    {
-        return NGX_OK;
-    }
-
-    if (ngx_smtp_cred_http_key(sasl, &answer->scram_stored_key, &keys->stored)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_smtp_cred_http_key(sasl, &answer->scram_server_key,
-                                  &keys->server);
-}
-
-
-static ngx_int_t
-ngx_smtp_cred_http_key(ngx_smtp_sasl_t *sasl, ngx_str_t *text, ngx_str_t *key)
-{
-    ngx_str_t  value;
-
-    value = *text;
-
-    if (ngx_smtp_sasl_decode(sasl, key, &value) != NGX_OK
-        || key->len != sasl->mech->key_size)
-    {
-        ngx_str_null(key);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* "535", "535 5.7.8" */
-
-static ngx_int_t
-ngx_smtp_cred_http_code(ngx_smtp_sasl_t *sasl, ngx_str_t *text)
-{
-    ngx_int_t            code;
-    ngx_str_t            rest;
-    ngx_smtp_enhanced_t  enhanced;
-
-    if (text->len < 3) {
-        return NGX_ERROR;
-    }
-
-    code = ngx_atoi(text->data, 3);
-
-    if (code < 400 || code > 599) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(&enhanced, sizeof(ngx_smtp_enhanced_t));
-
-    if (text->len > 3) {
-
-        if (text->data[3] != ' ') {
-            return NGX_ERROR;
-        }
-
-        rest.data = text->data + 4;
-        rest.len = text->len - 4;
-
-        ngx_smtp_enhanced_parse(&enhanced, code, &rest);
-
-        if (rest.len) {
-            return NGX_ERROR;
-        }
-    }
-
-    sasl->code = code;
-    sasl->enhanced = enhanced;
-
-    return NGX_OK;
 }

@@ -24,11 +24,14 @@
 #define NGX_SMTP_CRED_TLS     0x02   /* is under TLS */
 #define NGX_SMTP_CRED_VERIFY  0x04   /* and was asked for a certificate */
 #define NGX_SMTP_CRED_CERT    0x08   /* that is to be passed on */
+#define NGX_SMTP_CRED_RCPT    0x10   /* about a recipient */
+#define NGX_SMTP_CRED_EMPTY   0x20   /* is sent without a value as well, with
+                                        what nginx itself asks about */
 
 
 typedef struct {
     ngx_str_t     name;
-    ngx_uint_t    flags;         /* all of these must hold */
+    ngx_uint_t    flags;         /* all of these but _EMPTY must hold */
 
     /* one of the two; NGX_OK or NGX_ERROR */
     ngx_int_t   (*value)(ngx_smtp_sasl_t *sasl, ngx_str_t *value);
@@ -56,6 +59,13 @@ static ngx_int_t ngx_smtp_cred_attempt(ngx_smtp_sasl_t *sasl,
     ngx_str_t *value);
 static ngx_int_t ngx_smtp_cred_client(ngx_smtp_sasl_t *sasl,
     ngx_str_t *value);
+static ngx_int_t ngx_smtp_cred_client_host(ngx_smtp_sasl_t *sasl,
+    ngx_str_t *value);
+static ngx_int_t ngx_smtp_cred_helo(ngx_smtp_sasl_t *sasl, ngx_str_t *value);
+static ngx_int_t ngx_smtp_cred_from(ngx_smtp_sasl_t *sasl, ngx_str_t *value);
+static ngx_int_t ngx_smtp_cred_to(ngx_smtp_sasl_t *sasl, ngx_str_t *value);
+static ngx_int_t ngx_smtp_cred_path(ngx_smtp_sasl_t *sasl, const char *verb,
+    ngx_str_t *path, ngx_str_t *value);
 static ngx_int_t ngx_smtp_cred_src_addr(ngx_smtp_sasl_t *sasl,
     ngx_str_t *value);
 static ngx_int_t ngx_smtp_cred_src_port(ngx_smtp_sasl_t *sasl,
@@ -80,14 +90,17 @@ static ngx_int_t ngx_smtp_cred_escape(ngx_smtp_sasl_t *sasl, ngx_str_t *text,
 static const ngx_smtp_cred_field_t  ngx_smtp_cred_fields[] = {
 
     { ngx_string("Auth-Method"), 0, ngx_smtp_cred_method, NULL },
-    { ngx_string("Auth-User"), 0, ngx_smtp_cred_user, NULL },
-    { ngx_string("Auth-Pass"), 0, ngx_smtp_cred_pass, NULL },
+    { ngx_string("Auth-User"), NGX_SMTP_CRED_EMPTY,
+      ngx_smtp_cred_user, NULL },
+    { ngx_string("Auth-Pass"), NGX_SMTP_CRED_EMPTY,
+      ngx_smtp_cred_pass, NULL },
     { ngx_string("Auth-Salt"), 0, ngx_smtp_cred_salt, NULL },
     { ngx_string("Auth-Token"), 0, ngx_smtp_cred_token, NULL },
     { ngx_string("Auth-Protocol"), 0, ngx_smtp_cred_protocol, NULL },
     { ngx_string("Auth-Login-Attempt"), 0, ngx_smtp_cred_attempt, NULL },
 
     { ngx_string("Client-IP"), 0, ngx_smtp_cred_client, NULL },
+    { ngx_string("Client-Host"), 0, ngx_smtp_cred_client_host, NULL },
 
     { ngx_string("Proxy-Protocol-Addr"), NGX_SMTP_CRED_PROXY,
       ngx_smtp_cred_src_addr, NULL },
@@ -97,6 +110,13 @@ static const ngx_smtp_cred_field_t  ngx_smtp_cred_fields[] = {
       ngx_smtp_cred_dst_addr, NULL },
     { ngx_string("Proxy-Protocol-Server-Port"), NGX_SMTP_CRED_PROXY,
       ngx_smtp_cred_dst_port, NULL },
+
+    { ngx_string("Auth-SMTP-Helo"), NGX_SMTP_CRED_RCPT,
+      ngx_smtp_cred_helo, NULL },
+    { ngx_string("Auth-SMTP-From"), NGX_SMTP_CRED_RCPT,
+      ngx_smtp_cred_from, NULL },
+    { ngx_string("Auth-SMTP-To"), NGX_SMTP_CRED_RCPT,
+      ngx_smtp_cred_to, NULL },
 
     { ngx_string("Auth-SSL"), NGX_SMTP_CRED_TLS,
       ngx_smtp_cred_ssl, NULL },
@@ -127,7 +147,7 @@ ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl, ngx_str_t *fields)
 {
     u_char                       *p;
     size_t                        len;
-    ngx_uint_t                    i, flags;
+    ngx_uint_t                    i, flags, must;
     ngx_smtp_auth_conf_t         *conf;
     const ngx_smtp_cred_field_t  *field;
     ngx_str_t                     values[NGX_SMTP_CRED_FIELDS];
@@ -144,7 +164,9 @@ ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl, ngx_str_t *fields)
 
         ngx_str_null(&values[i]);
 
-        if ((field->flags & flags) != field->flags) {
+        must = field->flags & ~NGX_SMTP_CRED_EMPTY;
+
+        if ((must & flags) != must) {
             continue;
         }
 
@@ -163,9 +185,10 @@ ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl, ngx_str_t *fields)
     fields->data = p;
 
     for (i = 0; i < NGX_SMTP_CRED_FIELDS; i++) {
-        if (values[i].len) {
-            p = ngx_smtp_cred_line(p, &ngx_smtp_cred_fields[i].name,
-                                   &values[i]);
+        field = &ngx_smtp_cred_fields[i];
+
+        if (values[i].len || (field->flags & flags & NGX_SMTP_CRED_EMPTY)) {
+            p = ngx_smtp_cred_line(p, &field->name, &values[i]);
         }
     }
 
@@ -204,6 +227,13 @@ ngx_smtp_cred_flags(ngx_smtp_sasl_t *sasl)
 
     if (conf->http_pass_client_cert) {
         flags |= NGX_SMTP_CRED_CERT;
+    }
+
+    if (sasl->mech->nobody) {
+        flags |= NGX_SMTP_CRED_RCPT|NGX_SMTP_CRED_EMPTY;
+
+    } else if (sasl->mech->bit == NGX_SMTP_SASL_EXTERNAL) {
+        flags |= NGX_SMTP_CRED_EMPTY;
     }
 
     return flags;
@@ -314,6 +344,73 @@ static ngx_int_t
 ngx_smtp_cred_client(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
 {
     *value = sasl->session->remote.addr_text;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_cred_client_host(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
+{
+    ngx_smtp_remote_t  *remote;
+
+    remote = &sasl->session->remote;
+
+    if (remote->name.len) {
+        *value = remote->name;
+
+    } else if (remote->name_temp) {
+        ngx_str_set(value, "[TEMPUNAVAIL]");
+
+    } else {
+        ngx_str_set(value, "[UNAVAILABLE]");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_cred_helo(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
+{
+    *value = sasl->session->helo;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_cred_from(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
+{
+    return ngx_smtp_cred_path(sasl, "MAIL FROM",
+                              &sasl->session->tx->mail_from, value);
+}
+
+
+static ngx_int_t
+ngx_smtp_cred_to(ngx_smtp_sasl_t *sasl, ngx_str_t *value)
+{
+    return ngx_smtp_cred_path(sasl, "RCPT TO",
+                              &sasl->session->tx->rcpt->given, value);
+}
+
+
+/* nginx passes commands as they came; this one is written anew */
+
+static ngx_int_t
+ngx_smtp_cred_path(ngx_smtp_sasl_t *sasl, const char *verb, ngx_str_t *path,
+    ngx_str_t *value)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(sasl->pool, ngx_strlen(verb) + path->len
+                                + sizeof(":<>") - 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+    value->len = ngx_sprintf(p, "%s:<%V>", verb, path) - p;
 
     return NGX_OK;
 }
@@ -433,6 +530,11 @@ static ngx_int_t
 ngx_smtp_cred_escape(ngx_smtp_sasl_t *sasl, ngx_str_t *text, ngx_str_t *value)
 {
     uintptr_t  n;
+
+    if (text->len == 0) {
+        ngx_str_null(value);
+        return NGX_OK;
+    }
 
     n = ngx_escape_uri(NULL, text->data, text->len, NGX_ESCAPE_MAIL_AUTH);
 

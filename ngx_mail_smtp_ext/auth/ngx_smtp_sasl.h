@@ -69,6 +69,7 @@ typedef struct {
     unsigned     plaintext:1;    /* shows a secret to who listens */
     unsigned     nameless:1;     /* a user may be left to the backend */
     unsigned     server_first:1; /* no initial response */
+    unsigned     nobody:1;       /* is none: who it is is not the question */
 
     /* can the session have it at all, as it is now?  NULL: any can */
     ngx_uint_t (*usable)(ngx_smtp_session_t *s);
@@ -122,7 +123,9 @@ struct ngx_smtp_sasl_s {
     /* what the backend said */
     ngx_smtp_sasl_keys_t         keys;
     ngx_str_t                    login;      /* Auth-User, else user */
+    ngx_str_t                    passwd;     /* Auth-Pass, if it is kept */
     ngx_str_t                    server;     /* "host:port", may be empty */
+    ngx_smtp_dest_t             *route;      /* Auth-Route, may be NULL */
     ngx_str_t                    message;    /* Auth-Status that is not OK */
     ngx_uint_t                   code;       /* Auth-Error-Code; 0: none */
     ngx_smtp_enhanced_t          enhanced;

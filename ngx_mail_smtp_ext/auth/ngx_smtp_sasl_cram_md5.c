@@ -41,6 +41,7 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_cram_md5 = {
     0,
     0,
     1,
+    0,
     NULL,
     ngx_smtp_sasl_cram_step,
     NULL

@@ -33,6 +33,7 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_external = {
     0,
     1,
     0,
+    0,
     ngx_smtp_sasl_external_usable,
     ngx_smtp_sasl_external_step,
     NULL

@@ -39,6 +39,7 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_login = {
     1,
     0,
     0,
+    0,
     NULL,
     ngx_smtp_sasl_login_step,
     NULL

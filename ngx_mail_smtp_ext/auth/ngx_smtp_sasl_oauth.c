@@ -49,6 +49,7 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_oauthbearer = {
     1,
     1,
     0,
+    0,
     NULL,
     ngx_smtp_sasl_oauthbearer_step,
     ngx_smtp_sasl_oauth_answer
@@ -63,6 +64,7 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_xoauth2 = {
     NGX_SMTP_SASL_XOAUTH2,
     0,
     1,
+    0,
     0,
     0,
     NULL,

@@ -33,6 +33,7 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_plain = {
     1,
     0,
     0,
+    0,
     NULL,
     ngx_smtp_sasl_plain_step,
     NULL

@@ -80,6 +80,7 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_scram_sha_1 = {
     0,
     0,
     0,
+    0,
     NULL,
     ngx_smtp_sasl_scram_step,
     ngx_smtp_sasl_scram_answer
@@ -93,6 +94,7 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_scram_sha_1_plus = {
     ngx_string("scram-sha-1"),
     NGX_SMTP_SASL_SCRAM_SHA_1_PLUS,
     20,
+    0,
     0,
     0,
     0,
@@ -112,6 +114,7 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_scram_sha_256 = {
     0,
     0,
     0,
+    0,
     NULL,
     ngx_smtp_sasl_scram_step,
     ngx_smtp_sasl_scram_answer
@@ -125,6 +128,7 @@ const ngx_smtp_sasl_mech_t  ngx_smtp_sasl_scram_sha_256_plus = {
     ngx_string("scram-sha-256"),
     NGX_SMTP_SASL_SCRAM_SHA_256_PLUS,
     32,
+    0,
     0,
     0,
     0,

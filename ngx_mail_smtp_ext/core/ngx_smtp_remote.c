@@ -37,6 +37,7 @@ void
 ngx_smtp_remote_free(ngx_smtp_session_t *s)
 {
     ngx_smtp_remote_forward_free(s);
+    ngx_smtp_remote_name_forget(s);
 
     if (s->remote.xclient) {
         ngx_free(s->remote.xclient);

@@ -46,8 +46,12 @@ typedef struct {
     ngx_str_t                addr_text;  /* "unknown" then */
     ngx_str_t                name;       /* empty: not known */
     ngx_smtp_xclient_t      *xclient;    /* NULL: nothing was said */
+    ngx_str_t                found;      /* name, if it was looked up */
     in_port_t                port;       /* 0: not known */
 
+    unsigned                 told:1;         /* name is XCLIENT's */
+    unsigned                 looked:1;       /* ... or was looked up, found or
+                                                not */
     unsigned                 name_temp:1;    /* looking it up failed for now */
 } ngx_smtp_remote_t;
 
@@ -79,6 +83,16 @@ void ngx_smtp_remote_init(ngx_smtp_session_t *s);
 
 /* forgets what was said: the peer again, and nothing forwarded */
 void ngx_smtp_remote_free(ngx_smtp_session_t *s);
+
+/*
+ * Looks up the name of the client's address, once for an address, if there is
+ * a resolver.  NGX_OK: name and name_temp have what is to be known; NGX_AGAIN:
+ * op, already started, will finish with NGX_OK.
+ */
+ngx_int_t ngx_smtp_remote_name(ngx_smtp_session_t *s, ngx_smtp_op_t *op);
+
+/* what was looked up, when the address is another one now */
+void ngx_smtp_remote_name_forget(ngx_smtp_session_t *s);
 
 /* to, which is zeroed, becomes what from is; that may be NULL */
 void ngx_smtp_remote_forward_copy(ngx_smtp_xforward_t *to,

@@ -133,6 +133,10 @@ ngx_smtp_reply_foreign(ngx_smtp_session_t *s, ngx_smtp_verdict_t *verdict,
     }
 
     ngx_smtp_reply_write(s, verdict->code, &enhanced, flags, &verdict->text);
+
+    if (s->leave) {
+        s->closing = 1;
+    }
 }
 
 

@@ -109,6 +109,9 @@
     X(AUTH_UNAVAILABLE, 454, 4, 7, 0, 0,                                     \
       "Temporary authentication failure")                                    \
     X(AUTH_DONE,        503, 5, 5, 1, FAULT, "Already authenticated")        \
+    X(RCPT_REFUSED,     550, 5, 7, 1, 0, "Recipient refused")                \
+    X(RCPT_UNCHECKED,   451, 4, 4, 3, 0,                                     \
+      "Recipient can't be checked now, try again later")                     \
     X(NEED_AUTH,        530, 5, 7, 0, FAULT, "Authentication required")      \
                                                                              \
     /* XCLIENT, XFORWARD */                                                  \

@@ -105,6 +105,17 @@ ngx_smtp_session_set(ngx_str_t *field, ngx_str_t *value)
 }
 
 
+ngx_int_t
+ngx_smtp_session_set_secret(ngx_str_t *field, ngx_str_t *value)
+{
+    if (field->data) {
+        ngx_explicit_memzero(field->data, field->len);
+    }
+
+    return ngx_smtp_session_set(field, value);
+}
+
+
 ngx_uint_t
 ngx_smtp_session_peer_in(ngx_smtp_session_t *s, ngx_array_t *cidrs)
 {
@@ -122,12 +133,23 @@ ngx_smtp_session_reset(ngx_smtp_session_t *s)
     ngx_smtp_remote_forward_free(s);
 
     (void) ngx_smtp_session_set(&s->helo, NULL);
+    ngx_smtp_session_logout(s);
+
+    s->esmtp = 0;
+}
+
+
+void
+ngx_smtp_session_logout(ngx_smtp_session_t *s)
+{
     (void) ngx_smtp_session_set(&s->auth_user, NULL);
     (void) ngx_smtp_session_set(&s->auth_method, NULL);
     (void) ngx_smtp_session_set(&s->auth_server, NULL);
+    (void) ngx_smtp_session_set_secret(&s->auth_passwd, NULL);
+    (void) ngx_smtp_session_set_secret(&s->auth_token, NULL);
     (void) ngx_smtp_rights_set(s, NULL);
 
-    s->esmtp = 0;
+    s->auth_route = NULL;
     s->authenticated = 0;
 }
 
@@ -193,11 +215,8 @@ ngx_smtp_session_cleanup(void *data)
     }
 
     (void) ngx_smtp_session_set(&s->helo, NULL);
-    (void) ngx_smtp_session_set(&s->auth_user, NULL);
-    (void) ngx_smtp_session_set(&s->auth_method, NULL);
-    (void) ngx_smtp_session_set(&s->auth_server, NULL);
     (void) ngx_smtp_session_set(&s->refusal, NULL);
-    (void) ngx_smtp_rights_set(s, NULL);
+    ngx_smtp_session_logout(s);
 
     ngx_smtp_remote_free(s);
 

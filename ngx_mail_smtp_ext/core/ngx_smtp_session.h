@@ -77,6 +77,12 @@ struct ngx_smtp_service_s {
     ngx_smtp_dest_t     *report;             /* smtp_mixed_result bounce, of
                                                 the report; NULL: single */
 
+    ngx_array_t         *auth_dests;         /* of ngx_smtp_dest_t *: where an
+                                                auth service may route to;
+                                                NULL: nowhere; by route/ */
+    ngx_uint_t           keep_passwd;        /* sessions keep the client's
+                                                secret; by who needs it */
+
     ngx_array_t         *xclient_from;       /* of ngx_cidr_t; NULL: nobody */
     ngx_array_t         *xforward_from;
 
@@ -129,11 +135,15 @@ struct ngx_smtp_session_s {
     ngx_str_t                 auth_user;
     ngx_str_t                 auth_method;
     ngx_str_t                 auth_server;   /* "host:port" that auth gave */
+    ngx_str_t                 auth_passwd;   /* for a login at a next hop, if
+                                                service->keep_passwd */
+    ngx_str_t                 auth_token;    /* the same, of XOAUTH2 and such */
     ngx_str_t                 refusal;       /* the last negative reply */
 
     ngx_smtp_rights_t        *rights;        /* the user's; NULL: none said */
 
     ngx_msec_t                start;         /* ngx_current_msec at accept */
+    ngx_smtp_dest_t          *auth_route;    /* that auth chose, or NULL */
     ngx_msec_t                auth_time;     /* of the last AUTH */
     ngx_uint_t                commands;
     ngx_uint_t                idle_commands; /* since the last message */
@@ -158,6 +168,7 @@ struct ngx_smtp_session_s {
     unsigned                  trusted:1;     /* smtp_relay_from names it */
     unsigned                  busy:1;        /* an operation is under way */
     unsigned                  closing:1;     /* after what is in out */
+    unsigned                  leave:1;       /* after the next verdict */
     unsigned                  closed:1;
     unsigned                  running:1;     /* inside the input loop */
     unsigned                  chunk_last:1;
@@ -186,6 +197,12 @@ ngx_smtp_session_t *ngx_smtp_session_get(ngx_connection_t *c);
  * nothing), without growth, however often.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_smtp_session_set(ngx_str_t *field, ngx_str_t *value);
+
+/* the same for what must not stay in memory that is freed */
+ngx_int_t ngx_smtp_session_set_secret(ngx_str_t *field, ngx_str_t *value);
+
+/* forgets who the client has logged in as, and all that came with it */
+void ngx_smtp_session_logout(ngx_smtp_session_t *s);
 
 /*
  * Is the peer among those ngx_cidr_t?  The real one, whoever XCLIENT says it

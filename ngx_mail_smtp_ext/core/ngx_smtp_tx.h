@@ -67,11 +67,14 @@ struct ngx_smtp_rcpt_s {
     ngx_str_t                local;          /* of given */
     ngx_str_t                domain;
     ngx_str_t                params[NGX_SMTP_PARAM_RCPT_MAX];
+    ngx_str_t                server;         /* "host:port" that an auth
+                                                service gave for it */
     ngx_smtp_dest_t         *dest;           /* set by the RCPT phase */
     ngx_smtp_verdict_t       verdict;        /* its reply; once the message is
                                                 there, what came of it for
                                                 LMTP; code 0: as tx->verdict */
     ngx_uint_t               n;              /* 0, 1, ... in tx */
+    unsigned                 allowed:1;      /* for whoever the client is */
 };
 
 

@@ -32,6 +32,8 @@ static char *ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf,
 
 static ngx_int_t ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
     ngx_mail_smtp_ext_route_srv_conf_t *conf);
+static ngx_int_t ngx_mail_smtp_ext_route_dest(ngx_smtp_service_t *service,
+    ngx_smtp_dest_t *dest);
 
 static char *ngx_mail_smtp_ext_route_recipient(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
@@ -40,6 +42,8 @@ static char *ngx_mail_smtp_ext_route_recipient_pass(ngx_conf_t *cf,
 static char *ngx_mail_smtp_ext_route_rewrite(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_mail_smtp_ext_route_pass(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_mail_smtp_ext_route_list(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_mail_smtp_ext_route_mixed_result(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
@@ -86,6 +90,13 @@ static ngx_command_t  ngx_mail_smtp_ext_route_commands[] = {
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_mail_smtp_ext_route_srv_conf_t, relay_from),
       "makes an open relay" },
+
+    { ngx_string("smtp_auth_route"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_mail_smtp_ext_route_list,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_mail_smtp_ext_route_srv_conf_t, auth_route),
+      NULL },
 
     { ngx_string("smtp_mixed_result"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE12,
@@ -165,6 +176,7 @@ ngx_mail_smtp_ext_route_create_srv_conf(ngx_conf_t *cf)
      *     rscf->table = NULL;
      *     rscf->pass = NULL;
      *     rscf->relay_from = NULL;
+     *     rscf->auth_route = NULL;
      *     rscf->route = NULL;
      *     rscf->report = NULL;
      */
@@ -216,6 +228,10 @@ ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf, void *parent,
         conf->relay_from = prev->relay_from;
     }
 
+    if (conf->auth_route == NULL) {
+        conf->auth_route = prev->auth_route;
+    }
+
     if (conf->routes == NULL) {
         conf->routes = prev->routes;
     }
@@ -255,39 +271,52 @@ ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
 
     service->report = conf->report;
     service->max_destinations = conf->max_destinations;
+    service->auth_dests = conf->auth_route;
 
-    n = conf->routes ? conf->routes->nelts : 0;
-
-    service->dests = ngx_array_create(cf->pool, n + 1,
-                                      sizeof(ngx_smtp_dest_t *));
+    service->dests = ngx_array_create(cf->pool, 4, sizeof(ngx_smtp_dest_t *));
     if (service->dests == NULL) {
         return NGX_ERROR;
     }
 
+    n = conf->routes ? conf->routes->nelts : 0;
     route = n ? conf->routes->elts : NULL;
 
     for (i = 0; i < n; i++) {
-
-        if (route[i]->dest->refuses) {
-            continue;
-        }
-
-        dest = ngx_array_push(service->dests);
-        if (dest == NULL) {
+        if (ngx_mail_smtp_ext_route_dest(service, route[i]->dest) != NGX_OK) {
             return NGX_ERROR;
         }
-
-        *dest = route[i]->dest;
     }
 
-    if (conf->pass && !conf->pass->refuses) {
-        dest = ngx_array_push(service->dests);
-        if (dest == NULL) {
+    n = conf->auth_route ? conf->auth_route->nelts : 0;
+    dest = n ? conf->auth_route->elts : NULL;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_mail_smtp_ext_route_dest(service, dest[i]) != NGX_OK) {
             return NGX_ERROR;
         }
-
-        *dest = conf->pass;
     }
+
+    return conf->pass ? ngx_mail_smtp_ext_route_dest(service, conf->pass)
+                      : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mail_smtp_ext_route_dest(ngx_smtp_service_t *service,
+    ngx_smtp_dest_t *dest)
+{
+    ngx_smtp_dest_t  **destp;
+
+    if (dest->refuses) {
+        return NGX_OK;
+    }
+
+    destp = ngx_array_push(service->dests);
+    if (destp == NULL) {
+        return NGX_ERROR;
+    }
+
+    *destp = dest;
 
     return NGX_OK;
 }
@@ -425,6 +454,49 @@ ngx_mail_smtp_ext_route_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 /* single, or bounce and the destination of the report */
+
+static char *
+ngx_mail_smtp_ext_route_list(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char *p = conf;
+
+    ngx_str_t         *value;
+    ngx_uint_t         i;
+    ngx_array_t      **list;
+    ngx_smtp_dest_t   *dest, **destp;
+    ngx_smtp_dests_t  *dests;
+
+    list = (ngx_array_t **) (p + cmd->offset);
+
+    if (*list == NULL) {
+        *list = ngx_array_create(cf->pool, 4, sizeof(ngx_smtp_dest_t *));
+        if (*list == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+
+    dests = ngx_mail_conf_get_module_main_conf(cf,
+                                              ngx_mail_smtp_ext_route_module);
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        dest = ngx_smtp_dest_parse(cf, dests, &value[i]);
+        if (dest == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        destp = ngx_array_push(*list);
+        if (destp == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *destp = dest;
+    }
+
+    return NGX_CONF_OK;
+}
+
 
 static char *
 ngx_mail_smtp_ext_route_mixed_result(ngx_conf_t *cf, ngx_command_t *cmd,

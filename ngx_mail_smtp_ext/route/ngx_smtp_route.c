@@ -50,7 +50,9 @@ static ngx_int_t ngx_smtp_route_find_regex(ngx_smtp_session_t *s,
     ngx_smtp_route_t **route);
 static ngx_int_t ngx_smtp_route_pass(ngx_smtp_session_t *s,
     ngx_smtp_route_choice_t *choice, ngx_smtp_dest_t *pass);
-static ngx_smtp_dest_t *ngx_smtp_route_auth_server(ngx_smtp_session_t *s,
+static ngx_int_t ngx_smtp_route_server(ngx_smtp_session_t *s,
+    ngx_smtp_route_choice_t *choice);
+static ngx_smtp_dest_t *ngx_smtp_route_make(ngx_str_t *server,
     ngx_pool_t *pool);
 static ngx_int_t ngx_smtp_route_apply(ngx_smtp_session_t *s,
     ngx_smtp_route_choice_t *choice, ngx_smtp_route_t *route,
@@ -120,6 +122,17 @@ ngx_smtp_route_choose(ngx_smtp_session_t *s, ngx_smtp_route_choice_t *choice)
     rscf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_route_module);
 
     rcpt = choice->rcpt;
+
+    if (rcpt->dest) {
+
+        /* by an auth service, which was asked about it */
+
+        return NGX_OK;
+    }
+
+    if (rcpt->server.len) {
+        return ngx_smtp_route_server(s, choice);
+    }
 
     rc = ngx_smtp_route_find(s, rscf->table, rcpt, &match, &route);
 
@@ -321,8 +334,13 @@ static ngx_int_t
 ngx_smtp_route_pass(ngx_smtp_session_t *s, ngx_smtp_route_choice_t *choice,
     ngx_smtp_dest_t *pass)
 {
-    if (!s->authenticated && !s->trusted) {
+    if (!s->authenticated && !s->trusted && !choice->rcpt->allowed) {
         return NGX_DECLINED;
+    }
+
+    if (s->authenticated && s->auth_route) {
+        choice->rcpt->dest = s->auth_route;
+        return NGX_OK;
     }
 
     if (pass) {
@@ -337,7 +355,8 @@ ngx_smtp_route_pass(ngx_smtp_session_t *s, ngx_smtp_route_choice_t *choice,
     /* one for all recipients, so that they are seen to go to the same place */
 
     if (*choice->auth_dest == NULL) {
-        *choice->auth_dest = ngx_smtp_route_auth_server(s, choice->pool);
+        *choice->auth_dest = ngx_smtp_route_make(&s->auth_server,
+                                                 choice->pool);
     }
 
     if (*choice->auth_dest == NULL) {
@@ -353,8 +372,47 @@ ngx_smtp_route_pass(ngx_smtp_session_t *s, ngx_smtp_route_choice_t *choice,
 }
 
 
+/* of this recipient; one for all that have the same server */
+
+static ngx_int_t
+ngx_smtp_route_server(ngx_smtp_session_t *s, ngx_smtp_route_choice_t *choice)
+{
+    ngx_queue_t      *q;
+    ngx_smtp_rcpt_t  *rcpt, *other;
+
+    rcpt = choice->rcpt;
+
+    for (q = ngx_queue_head(&s->tx->rcpts);
+         q != ngx_queue_sentinel(&s->tx->rcpts);
+         q = ngx_queue_next(q))
+    {
+        other = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        if (other->server.len == rcpt->server.len
+            && ngx_strncmp(other->server.data, rcpt->server.data,
+                           rcpt->server.len)
+               == 0)
+        {
+            rcpt->dest = other->dest;
+            return NGX_OK;
+        }
+    }
+
+    rcpt->dest = ngx_smtp_route_make(&rcpt->server, choice->pool);
+
+    if (rcpt->dest == NULL) {
+        ngx_log_error(NGX_LOG_ERR, s->connection->log, 0,
+                      "auth service named an invalid server \"%V\"",
+                      &rcpt->server);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_smtp_dest_t *
-ngx_smtp_route_auth_server(ngx_smtp_session_t *s, ngx_pool_t *pool)
+ngx_smtp_route_make(ngx_str_t *server, ngx_pool_t *pool)
 {
     u_char     *p, *last;
     ngx_int_t   port;
@@ -364,8 +422,8 @@ ngx_smtp_route_auth_server(ngx_smtp_session_t *s, ngx_pool_t *pool)
 
     /* the destination refers to it, and lives as long as pool does */
 
-    host.len = s->auth_server.len;
-    host.data = ngx_pstrdup(pool, &s->auth_server);
+    host.len = server->len;
+    host.data = ngx_pstrdup(pool, server);
     if (host.data == NULL) {
         return NULL;
     }

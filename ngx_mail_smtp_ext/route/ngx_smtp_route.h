@@ -76,6 +76,7 @@ typedef struct {
     ngx_smtp_route_table_t  *table;         /* NULL: no smtp_recipient{} */
     ngx_smtp_dest_t         *pass;
     ngx_array_t             *relay_from;    /* of ngx_cidr_t */
+    ngx_array_t             *auth_route;    /* of ngx_smtp_dest_t * */
 
     ngx_uint_t               mixed_result;  /* NGX_SMTP_ROUTE_MIXED_* */
     ngx_smtp_dest_t         *report;        /* of bounce */

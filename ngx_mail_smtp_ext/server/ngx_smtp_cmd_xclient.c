@@ -226,6 +226,8 @@ ngx_smtp_xclient_apply(ngx_smtp_session_t *s, ngx_smtp_xclient_args_t *xa)
 
     remote = &s->remote;
 
+    ngx_smtp_remote_name_forget(s);
+
     if (remote->xclient == NULL) {
         remote->xclient = ngx_calloc(sizeof(ngx_smtp_xclient_t),
                                      s->connection->log);
@@ -256,6 +258,7 @@ ngx_smtp_xclient_names(ngx_smtp_remote_t *remote, ngx_smtp_xclient_args_t *xa)
         ngx_smtp_remote_text_set(&xclient->name, value);
 
         remote->name = xclient->name.text;
+        remote->told = 1;
         remote->name_temp = (xa->temp >> NGX_SMTP_XCLIENT_NAME) & 1;
     }
 

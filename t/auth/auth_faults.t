@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(60);
+$t->plan(59);
 
 $t->write_conf(<<'EOF')->run();
 %%GLOBALS%%
@@ -106,7 +106,6 @@ for my $try (
     [ "HTTP/1.0 200 OK\r\n\r\n", 'no header' ],
     [ "HTTP/1.0 200 OK\r\n\r\n$status\r\n", 'header in the body' ],
     [ "HTTP/1.0 200 OK\r\nAuth-Status:\r\n\r\n", 'empty status' ],
-    [ "HTTP/1.0 200 OK\r\nAuth-Status: WAIT\r\n\r\n", 'WAIT' ],
     [ "HTTP/1.0 200 OK\r\n${status}Auth-Status: no\r\n\r\n", 'two of them' ],
     [ "HTTP/1.0 200 OK\r\n$status$status\r\n", 'the same twice' ],
     [ "HTTP/1.0 200 OK\r\n${status}Auth-Server: 127.0.0.1\r\n\r\n",

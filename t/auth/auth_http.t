@@ -16,7 +16,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(52);
+$t->plan(56);
 
 $t->certificate('localhost');
 $t->certificate('ca', is_ca => 1);
@@ -142,6 +142,7 @@ Auth-Pass: a%20b%25c%09d%0D%0Ae\x7f\xff
 Auth-Protocol: smtp
 Auth-Login-Attempt: 1
 Client-IP: 127.0.0.1
+Client-Host: [UNAVAILABLE]
 X-Auth-Key: a shared secret
 
 EOF
@@ -173,6 +174,7 @@ Auth-Pass: pass
 Auth-Protocol: smtp
 Auth-Login-Attempt: 1
 Client-IP: 127.0.0.1
+Client-Host: [UNAVAILABLE]
 Auth-SSL: on
 Auth-SSL-Protocol: TLSv1.2
 Auth-SSL-Cipher: $cipher
@@ -207,6 +209,7 @@ Auth-Pass: pass
 Auth-Protocol: smtp
 Auth-Login-Attempt: 1
 Client-IP: 127.0.0.1
+Client-Host: [UNAVAILABLE]
 Auth-SSL: on
 Auth-SSL-Protocol: TLSv1.2
 Auth-SSL-Cipher: $cipher
@@ -236,6 +239,7 @@ Auth-Pass: pass
 Auth-Protocol: smtp
 Auth-Login-Attempt: 1
 Client-IP: 192.0.2.1
+Client-Host: [UNAVAILABLE]
 Proxy-Protocol-Addr: 192.0.2.1
 Proxy-Protocol-Port: 1234
 Proxy-Protocol-Server-Addr: 198.51.100.2
@@ -320,6 +324,31 @@ cmp_ok time() - $start, '>=', 0.9, 'which was as long as it should be';
 
 is verdict('Auth-Status' => 'no', 'Auth-Wait' => $_), '535 5.7.8 no',
    "Auth-Wait: $_" for '-1', 'x', '0';
+
+# a service that does not know yet
+
+sub wait_then {
+    my ($n, $then) = @_;
+
+    $http->set(default => [ (map { { headers => [ 'Auth-Status' => 'WAIT',
+                                                  'Auth-Wait' => 1 ] } }
+                                 1 .. $n), $then ]);
+}
+
+$start = time();
+my $asked = () = $http->requests();
+
+wait_then(1, $good);
+is connected()->auth_plain('user', 'pass'), $ok, 'WAIT: asked again';
+cmp_ok time() - $start, '>=', 0.9, 'after the time that it wanted';
+
+my @asked = map { $_->{raw} } ($http->requests())[$asked .. $asked + 1];
+
+is $asked[1], $asked[0], 'the same';
+
+wait_then(4, $good);
+is connected()->auth_plain('user', 'pass'), $unavailable,
+   'not as often as it likes';
 
 # the client leaves while it waits: nothing may be left of it
 

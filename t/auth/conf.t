@@ -35,6 +35,10 @@ my @good = (
     'smtp_auth_methods none;',
     'smtp_auth_scram_secret "a b"; smtp_auth_scram_iterations 600000;',
     'smtp_auth_scram_iterations 10000000;',
+    'smtp_auth_http http://127.0.0.1; smtp_auth_methods none;
+     smtp_auth_rcpt on; smtp_auth_http_client_host off;',
+    'smtp_auth_route 127.0.0.1 discard: lmtp://unix:/run/x;
+     smtp_auth_route 127.0.0.1:24;',
     'smtp_auth_oauth_scope "https://a.example/ b";
      smtp_auth_oauth_configuration https://a.example/c;',
     'smtp_auth_http_header X-A "b c";',
@@ -87,6 +91,8 @@ my @bad = (
     [ "smtp_auth_http_header X-A \"b\x7f\";", 'invalid header "X-A"' ],
     [ 'smtp_auth_http_timeout x;', 'directive invalid value' ],
     [ 'smtp_auth_max_attempts -1;', 'invalid number' ],
+    [ 'smtp_auth_rcpt on;', 'but no "smtp_auth_http"' ],
+    [ 'smtp_auth_route ftp://a;', 'invalid destination' ],
     [ 'smtp_auth_require_tls maybe;', 'must be "on" or "off"' ],
 );
 

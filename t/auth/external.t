@@ -70,7 +70,7 @@ my $http = $t->http('http', default => sub {
                && $h->{'auth-ssl-verify'} eq 'SUCCESS'
                && $h->{'auth-ssl-subject'} eq 'CN=someone';
 
-    my $user = $h->{'auth-user'} // 'someone@example.com';
+    my $user = $h->{'auth-user'} || 'someone@example.com';
 
     return { headers => [ 'Auth-Status' => $user =~ /^someone/
                               ? 'OK' : 'Not allowed to be another',
@@ -147,7 +147,8 @@ is $c->cmd('AUTH EXTERNAL ='), $ok, 'as whoever it is';
 
 my $request = ($http->requests())[-1]{raw} =~ s/\r//gr;
 
-like $request, qr/^Auth-Method:\ external\nAuth-Protocol:\ smtp\n
+like $request, qr/^Auth-Method:\ external\nAuth-User:\ \nAuth-Pass:\ \n
+                  Auth-Protocol:\ smtp\n
                   (?:.*\n)*Auth-SSL-Verify:\ SUCCESS\n
                   Auth-SSL-Subject:\ CN=someone\n/mx, 'the request';
 ok $t->wait_log(qr/client\ logged\ in,\ mechanism:\ EXTERNAL,

@@ -137,6 +137,7 @@ Auth-User: $user
 Auth-Protocol: smtp
 Auth-Login-Attempt: 1
 Client-IP: 127.0.0.1
+Client-Host: [UNAVAILABLE]
 
 EOF
 

@@ -282,6 +282,8 @@ AUTH_TOO_LONG | | a response is longer than 12288 octets
 AUTH_CANCELLED | | the client sent `*`
 AUTH_FAILED | | the service said no
 AUTH_UNAVAILABLE | | no answer was to be had from the service
+RCPT_REFUSED | | the auth service refused a recipient, `smtp_auth_rcpt`; the text is its own
+RCPT_UNCHECKED | | no answer was to be had from the auth service, `smtp_auth_rcpt`
 AUTH_DONE | | AUTH after a successful AUTH
 NEED_AUTH | | with `smtp_auth_required` or `smtp_submission`: MAIL, VRFY, EXPN, ETRN before AUTH
 
