@@ -52,6 +52,17 @@ struct ngx_smtp_dest_type_s {
     void       (*commit)(ngx_smtp_delivery_t *d);
 
     /*
+     * Content as it comes.  stream(): d's only transaction is made ready for
+     * it; op finishes with NGX_OK, with NGX_DONE when d->verdict says why not,
+     * or with NGX_DECLINED: it is to be collected as usual, which a NULL means
+     * always.  push(): takes d->tx->pieces, the octets of which may be used
+     * again when op finishes; with NGX_DONE when d->verdict says that the
+     * message is lost.  deliver() takes the last of them.
+     */
+    void       (*stream)(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
+    void       (*push)(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
+
+    /*
      * Asks for VRFY, EXPN or ETRN, and sets query->verdict before op finishes,
      * or leaves it if it can't be asked.  NULL: there is nobody to be asked.
      */

@@ -74,6 +74,8 @@ struct ngx_smtp_service_s {
     ngx_array_t         *dests;              /* of ngx_smtp_dest_t *: where
                                                 it may route to; by route/ */
     ngx_uint_t           max_destinations;   /* of a transaction */
+    ngx_uint_t           stream;             /* content may go on as it comes;
+                                                by relay/ */
     ngx_smtp_dest_t     *report;             /* smtp_mixed_result bounce, of
                                                 the report; NULL: single */
 

@@ -79,6 +79,8 @@ ngx_smtp_tx_make(ngx_smtp_session_t *s)
     ngx_queue_init(&tx->rcpts);
     ngx_queue_init(&tx->deliveries);
 
+    tx->last_piece = &tx->pieces;
+
     tp = ngx_timeofday();
 
     (void) ngx_smtp_id_write(tx->id, (uint64_t) tp->sec * 1000 + tp->msec,
@@ -141,6 +143,7 @@ ngx_smtp_tx_finish(ngx_smtp_tx_t *tx)
 
     ngx_smtp_op_cancel_all(&tx->ops);
 
+    ngx_smtp_tx_stream_end(tx);
     ngx_smtp_tx_park(tx);
 
     ngx_smtp_phase_log(s, tx);
@@ -151,6 +154,56 @@ ngx_smtp_tx_finish(ngx_smtp_tx_t *tx)
     tx->session = NULL;
 
     ngx_smtp_tx_release(tx);
+}
+
+
+ngx_int_t
+ngx_smtp_tx_piece_add(ngx_smtp_tx_t *tx, ngx_str_t *piece)
+{
+    ngx_chain_t  *cl;
+
+    cl = ngx_chain_get_free_buf(tx->pool, &tx->free_pieces);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->buf->memory = 1;
+    cl->buf->pos = piece->data;
+    cl->buf->last = piece->data + piece->len;
+
+    *tx->last_piece = cl;
+    tx->last_piece = &cl->next;
+
+    tx->spool->size += piece->len;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_smtp_tx_pieces_free(ngx_smtp_tx_t *tx)
+{
+    *tx->last_piece = tx->free_pieces;
+    tx->free_pieces = tx->pieces;
+
+    tx->pieces = NULL;
+    tx->last_piece = &tx->pieces;
+}
+
+
+void
+ngx_smtp_tx_stream_end(ngx_smtp_tx_t *tx)
+{
+    ngx_smtp_delivery_t  *d;
+
+    d = tx->stream;
+
+    if (d) {
+        tx->stream = NULL;
+        ngx_smtp_tx_pieces_free(tx);
+
+        d->dest->type->park(d);
+    }
 }
 
 

@@ -108,6 +108,12 @@ struct ngx_smtp_tx_s {
     ngx_smtp_header_t        header;
     ngx_smtp_mime_t          mime;           /* fed where somebody asks */
     ngx_smtp_spool_t        *spool;
+    ngx_smtp_delivery_t     *stream;         /* it takes the content as it
+                                                comes, in place of the spool */
+    ngx_chain_t             *pieces;         /* of it, in session->in; not yet
+                                                taken */
+    ngx_chain_t            **last_piece;
+    ngx_chain_t             *free_pieces;
     off_t                    bytes;          /* content so far, also refused */
     size_t                   text_line;      /* of the present line of it */
     ngx_str_t                received;       /* our trace field, once made */
@@ -149,6 +155,16 @@ ngx_smtp_tx_t *ngx_smtp_tx_make(ngx_smtp_session_t *s);
 
 /* gives it an empty spool, as its server{} has configured it */
 ngx_int_t ngx_smtp_tx_spool(ngx_smtp_tx_t *tx);
+
+/*
+ * Content for tx->stream: adds a piece, which stays where it is until the
+ * stream has taken it; forgets those that were taken.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_smtp_tx_piece_add(ngx_smtp_tx_t *tx, ngx_str_t *piece);
+void ngx_smtp_tx_pieces_free(ngx_smtp_tx_t *tx);
+
+/* gives the stream up: its destination gets no message */
+void ngx_smtp_tx_stream_end(ngx_smtp_tx_t *tx);
 
 /* the client's turn, or the end: see park() in ngx_smtp_dest.h */
 void ngx_smtp_tx_park(ngx_smtp_tx_t *tx);

@@ -31,6 +31,7 @@ static ngx_uint_t ngx_mail_smtp_ext_relay_smtps(ngx_smtp_service_t *service);
 static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_modes[] = {
     { ngx_string("verify"), NGX_SMTP_PASS_VERIFY },
     { ngx_string("buffered"), NGX_SMTP_PASS_BUFFERED },
+    { ngx_string("stream"), NGX_SMTP_PASS_STREAM },
     { ngx_null_string, 0 }
 };
 
@@ -289,9 +290,12 @@ ngx_mail_smtp_ext_relay_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_smtp_service_t  *service;
 
+    ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_SMTP_PASS_VERIFY);
+
     service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
 
-    ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_SMTP_PASS_VERIFY);
+    service->stream = (conf->mode == NGX_SMTP_PASS_STREAM);
+
     ngx_conf_merge_str_value(conf->helo, prev->helo, "");
 
     if (conf->helo.len

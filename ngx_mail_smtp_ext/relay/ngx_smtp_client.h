@@ -23,6 +23,7 @@
 
 #define NGX_SMTP_PASS_VERIFY    0    /* the next hop is asked at RCPT */
 #define NGX_SMTP_PASS_BUFFERED  1    /* ... when the message is complete */
+#define NGX_SMTP_PASS_STREAM    2    /* as verify, and content as it comes */
 
 
 /* smtp_pass_tls; the last one also for smtps:// */

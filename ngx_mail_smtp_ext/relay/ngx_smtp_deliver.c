@@ -46,6 +46,8 @@ typedef struct {
 
 static ngx_uint_t ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx);
 static ngx_uint_t ngx_smtp_deliver_several(ngx_smtp_tx_t *tx);
+static void ngx_smtp_deliver_opened(ngx_smtp_op_t *op);
+static void ngx_smtp_deliver_open_cancel(ngx_smtp_op_t *op);
 static void ngx_smtp_deliver_start(ngx_smtp_deliver_t *deliver,
     ngx_smtp_delivery_t *d);
 static void ngx_smtp_deliver_done(ngx_smtp_op_t *op);
@@ -191,6 +193,80 @@ ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx)
 
     return told && tx->mixed != NGX_SMTP_MIXED_NEVER
            && (same || n < s->service->max_destinations);
+}
+
+
+/*
+ * The row of the phase OPEN: with one destination, content may go there as it
+ * comes.  op's worker is not needed: what is waited for is the destination.
+ */
+
+ngx_int_t
+ngx_smtp_deliver_open_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    ngx_smtp_rcpt_t      *rcpt;
+    ngx_smtp_delivery_t  *d;
+
+    rcpt = ngx_queue_data(ngx_queue_head(&tx->rcpts), ngx_smtp_rcpt_t, queue);
+
+    d = ngx_smtp_delivery_get(tx, rcpt->dest);
+
+    if (d == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (d->nrcpts != tx->nrcpts || d->dest->type->stream == NULL
+        || !s->service->stream)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_smtp_op_start(&d->op, &tx->ops, ngx_smtp_deliver_opened, op,
+                      s->connection->log);
+
+    op->worker = d;
+    op->cancel = ngx_smtp_deliver_open_cancel;
+
+    d->dest->type->stream(d, &d->op);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_smtp_deliver_opened(ngx_smtp_op_t *op)
+{
+    ngx_smtp_tx_t        *tx;
+    ngx_smtp_delivery_t  *d;
+
+    d = (ngx_smtp_delivery_t *) ((u_char *) op
+                                 - offsetof(ngx_smtp_delivery_t, op));
+    tx = d->tx;
+
+    switch (op->rc) {
+
+    case NGX_OK:
+        tx->stream = d;
+        break;
+
+    case NGX_DONE:
+        tx->verdict = d->verdict;
+        break;
+    }
+
+    ngx_smtp_op_finish(op->data, op->rc);
+}
+
+
+static void
+ngx_smtp_deliver_open_cancel(ngx_smtp_op_t *op)
+{
+    ngx_smtp_delivery_t  *d;
+
+    d = op->worker;
+
+    ngx_smtp_op_cancel(&d->op);
 }
 
 

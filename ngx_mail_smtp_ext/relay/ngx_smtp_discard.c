@@ -30,6 +30,8 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_discard = {
     NULL,                                  /* park */
     ngx_smtp_discard_deliver,
     NULL,                                  /* commit */
+    NULL,                                  /* stream */
+    NULL,                                  /* push */
     NULL,                                  /* query */
     NULL,                                  /* resolve */
     0                                      /* each */

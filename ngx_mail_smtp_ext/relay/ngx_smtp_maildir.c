@@ -74,6 +74,8 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir = {
     NULL,                                  /* park */
     ngx_smtp_maildir_deliver,
     ngx_smtp_maildir_commit,
+    NULL,                                  /* stream */
+    NULL,                                  /* push */
     NULL,                                  /* query */
     ngx_smtp_maildir_path_resolve,
     0                                      /* each */

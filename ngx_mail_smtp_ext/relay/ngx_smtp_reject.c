@@ -36,6 +36,8 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_reject = {
     NULL,                                  /* park */
     NULL,                                  /* deliver: nobody gets so far */
     NULL,                                  /* commit */
+    NULL,                                  /* stream */
+    NULL,                                  /* push */
     ngx_smtp_reject_query,
     NULL,                                  /* resolve */
     0                                      /* each */

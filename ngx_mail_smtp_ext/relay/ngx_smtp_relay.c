@@ -42,10 +42,6 @@ static ngx_int_t ngx_smtp_relay_verify(ngx_smtp_delivery_t *d,
     ngx_smtp_op_t *op);
 static void ngx_smtp_relay_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
 static void ngx_smtp_relay_park(ngx_smtp_delivery_t *d);
-static ngx_smtp_relay_t *ngx_smtp_relay_get(ngx_smtp_delivery_t *d);
-static void ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
-    ngx_uint_t deliver);
-static void ngx_smtp_relay_cancel(ngx_smtp_op_t *op);
 static void ngx_smtp_relay_resolved(ngx_smtp_op_t *op);
 static void ngx_smtp_relay_connect(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_try(ngx_smtp_relay_t *relay);
@@ -65,6 +61,8 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp = {
     ngx_smtp_relay_park,
     ngx_smtp_relay_deliver,
     ngx_smtp_relay_commit,
+    ngx_smtp_relay_stream,
+    ngx_smtp_relay_push,
     ngx_smtp_ask_start,
     NULL,                        /* resolve */
     0                            /* each */
@@ -81,6 +79,8 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_smtps = {
     ngx_smtp_relay_park,
     ngx_smtp_relay_deliver,
     ngx_smtp_relay_commit,
+    ngx_smtp_relay_stream,
+    ngx_smtp_relay_push,
     ngx_smtp_ask_start,
     NULL,                        /* resolve */
     0                            /* each */
@@ -95,6 +95,8 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_lmtp = {
     ngx_smtp_relay_park,
     ngx_smtp_relay_deliver,
     ngx_smtp_relay_commit,
+    ngx_smtp_relay_stream,
+    ngx_smtp_relay_push,
     ngx_smtp_ask_start,
     NULL,                        /* resolve */
     1                            /* each */
@@ -214,11 +216,16 @@ ngx_smtp_relay_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
         return;
     }
 
+    if (relay->open) {
+        ngx_smtp_relay_stream_deliver(relay, op);
+        return;
+    }
+
     ngx_smtp_relay_begin(relay, op, 1);
 }
 
 
-static ngx_smtp_relay_t *
+ngx_smtp_relay_t *
 ngx_smtp_relay_get(ngx_smtp_delivery_t *d)
 {
     ngx_smtp_relay_t  *relay;
@@ -240,13 +247,15 @@ ngx_smtp_relay_get(ngx_smtp_delivery_t *d)
 
     ngx_smtp_client_way(&relay->way, relay->conf, d->dest);
 
+    relay->out_last = &relay->out;
+
     d->worker = relay;
 
     return relay;
 }
 
 
-static void
+void
 ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
     ngx_uint_t deliver)
 {
@@ -319,13 +328,14 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
 }
 
 
-static void
+void
 ngx_smtp_relay_cancel(ngx_smtp_op_t *op)
 {
     ngx_smtp_relay_t  *relay;
 
     relay = op->worker;
     relay->op = NULL;
+    relay->open = 0;
 
     ngx_smtp_op_cancel(&relay->wait);
 
@@ -348,6 +358,15 @@ ngx_smtp_relay_park(ngx_smtp_delivery_t *d)
     ngx_smtp_relay_t  *relay;
 
     relay = d->worker;
+
+    if (relay->open) {
+
+        if (d->tx->stream != d) {
+            ngx_smtp_relay_stream_close(relay);
+        }
+
+        return;
+    }
 
     if (relay->client && relay->op == NULL) {
         ngx_smtp_client_free(relay->client, 1, &relay->parked);
@@ -591,6 +610,11 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
     relay->client = NULL;
     ngx_smtp_client_free(client, 0, NULL);
 
+    if (relay->open) {
+        ngx_smtp_relay_stream_lost(relay);
+        return;
+    }
+
     if (relay->op == NULL) {
         /* it was only waiting for the client's next command */
         return;
@@ -669,6 +693,8 @@ ngx_smtp_relay_finish(ngx_smtp_relay_t *relay)
     op = relay->op;
     relay->op = NULL;
     relay->reading_spool = 0;
+    relay->stream = 0;
+    relay->open = 0;
 
     ngx_smtp_op_cancel(&relay->wait);
 

@@ -64,6 +64,21 @@ typedef struct {
     off_t                    offset;
     ngx_uint_t               dot_state;
 
+    /* of smtp_pass_mode stream */
+    ngx_chain_t             *out;            /* what is being sent */
+    ngx_chain_t            **out_last;
+    ngx_chain_t             *out_free;
+    size_t                   stuffed_size;
+    ngx_uint_t               chunks;         /* BDAT without a reply */
+    u_char                   chunk_line[sizeof("BDAT  LAST" CRLF)
+                                        + NGX_OFF_T_LEN];
+
+    unsigned                 stream:1;       /* wanted for this message */
+    unsigned                 open:1;         /* it is ready for content */
+    unsigned                 begun:1;        /* Received has been sent */
+    unsigned                 line:1;         /* a new one begins */
+    unsigned                 pushing:1;      /* op is push()'s */
+
     unsigned                 deliver:1;
     unsigned                 got:1;          /* peer is to be freed */
     unsigned                 kept:1;         /* client was, before */
@@ -83,6 +98,10 @@ typedef struct {
 
 
 /* _relay: which server */
+ngx_smtp_relay_t *ngx_smtp_relay_get(ngx_smtp_delivery_t *d);
+void ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
+    ngx_uint_t deliver);
+void ngx_smtp_relay_cancel(ngx_smtp_op_t *op);
 void ngx_smtp_relay_failed(ngx_smtp_client_t *client);
 void ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed);
 void ngx_smtp_relay_finish(ngx_smtp_relay_t *relay);
@@ -113,6 +132,21 @@ void ngx_smtp_relay_commit(ngx_smtp_delivery_t *d);
  */
 ngx_uint_t ngx_smtp_relay_each(ngx_smtp_relay_t *relay);
 ngx_int_t ngx_smtp_relay_answer_each(ngx_smtp_relay_t *relay);
+
+
+ngx_str_t *ngx_smtp_relay_end_mark(ngx_smtp_tx_t *tx);
+
+/* _stream */
+void ngx_smtp_relay_stream(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
+void ngx_smtp_relay_push(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_relay_stream_check(ngx_smtp_relay_t *relay);
+ngx_int_t ngx_smtp_relay_stream_open(ngx_smtp_relay_t *relay);
+ngx_int_t ngx_smtp_relay_stream_answer(ngx_smtp_relay_t *relay);
+void ngx_smtp_relay_stream_deliver(ngx_smtp_relay_t *relay,
+    ngx_smtp_op_t *op);
+void ngx_smtp_relay_stream_pushed(ngx_smtp_relay_t *relay);
+void ngx_smtp_relay_stream_lost(ngx_smtp_relay_t *relay);
+void ngx_smtp_relay_stream_close(ngx_smtp_relay_t *relay);
 
 
 /* the descriptors' and the phase table's */

@@ -25,7 +25,6 @@ static ngx_uint_t ngx_smtp_relay_whole(ngx_smtp_relay_t *relay);
 static ngx_chain_t *ngx_smtp_relay_body_first(ngx_smtp_relay_t *relay);
 static ngx_chain_t *ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay,
     ngx_str_t *mark);
-static ngx_str_t *ngx_smtp_relay_end_mark(ngx_smtp_tx_t *tx);
 static ngx_chain_t *ngx_smtp_relay_body_piece(ngx_pool_t *pool, u_char *data,
     size_t len, ngx_chain_t *next);
 static ngx_int_t ngx_smtp_relay_body_next(ngx_smtp_relay_t *relay);
@@ -46,6 +45,10 @@ ngx_smtp_relay_body(ngx_smtp_relay_t *relay)
     ngx_smtp_tx_t  *tx;
 
     tx = relay->tx;
+
+    if (relay->stream) {
+        return ngx_smtp_relay_stream_open(relay);
+    }
 
     relay->client->connection->log->action = "sending mail data to upstream";
 
@@ -211,7 +214,7 @@ ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay, ngx_str_t *mark)
  * chunk need not end in one, so it may have to be supplied.
  */
 
-static ngx_str_t *
+ngx_str_t *
 ngx_smtp_relay_end_mark(ngx_smtp_tx_t *tx)
 {
     return (tx->dot.state == ngx_smtp_dot_line) ? &ngx_smtp_relay_mark
@@ -252,6 +255,11 @@ ngx_smtp_relay_written(ngx_smtp_client_t *client)
     ngx_smtp_relay_t  *relay;
 
     relay = client->owner;
+
+    if (relay->open && !relay->last_piece) {
+        ngx_smtp_relay_stream_pushed(relay);
+        return NGX_OK;
+    }
 
     if (relay->last_piece && !relay->chunk && relay->delivery->hold) {
         ngx_smtp_relay_hold(relay);

@@ -93,14 +93,24 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
         return NGX_OK;
     }
 
+    if (relay->stream && ngx_smtp_relay_stream_check(relay) != NGX_OK) {
+        return NGX_OK;
+    }
+
     relay->chunk = relay->deliver
-                   && (client->caps.extensions & NGX_SMTP_EXT_CHUNKING);
+                   && (client->caps.extensions & NGX_SMTP_EXT_CHUNKING)
+                   && (!relay->stream || relay->tx->chunked);
 
     ngx_smtp_relay_send_first(relay);
 
     relay->reading = relay->sending;
 
     if (relay->chunk && relay->reading.step == NGX_SMTP_RELAY_DATA) {
+
+        if (relay->stream) {
+            return ngx_smtp_relay_stream_open(relay);
+        }
+
         relay->reading.step = NGX_SMTP_RELAY_FINAL;
     }
 
@@ -239,7 +249,7 @@ ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay)
     }
 
     if (relay->sending.step == NGX_SMTP_RELAY_DATA
-        && ngx_smtp_relay_stopped(relay))
+        && (ngx_smtp_relay_stopped(relay) || (relay->stream && relay->chunk)))
     {
         return 0;
     }
@@ -262,7 +272,7 @@ ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay)
      * has asked for speed.
      */
 
-    if (relay->chunk && relay->conf->mode == NGX_SMTP_PASS_VERIFY) {
+    if (relay->chunk && relay->conf->mode != NGX_SMTP_PASS_BUFFERED) {
         return 0;
     }
 
@@ -495,7 +505,7 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
 
     step = relay->reading.step;
 
-    if (relay->op == NULL
+    if ((relay->op == NULL && !relay->open)
         || (relay->outstanding == 0 && step != NGX_SMTP_RELAY_FINAL))
     {
         /* 421 before a time-out of theirs, or nonsense: the end of it */
@@ -767,7 +777,7 @@ ngx_smtp_relay_refused(ngx_smtp_relay_t *relay)
         return NGX_OK;
     }
 
-    if (relay->conf->mode == NGX_SMTP_PASS_VERIFY) {
+    if (relay->conf->mode != NGX_SMTP_PASS_BUFFERED) {
         ngx_smtp_verdict_set(&relay->failure, NGX_SMTP_REPLY_SERVER_CHANGED);
         return NGX_OK;
     }
@@ -782,6 +792,10 @@ static ngx_int_t
 ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay)
 {
     ngx_smtp_verdict_t   verdict;
+
+    if (relay->open && (relay->chunks || !relay->end_sent)) {
+        return ngx_smtp_relay_stream_answer(relay);
+    }
 
     if (relay->part && relay->client->body == NULL) {
         return ngx_smtp_relay_reply_part(relay);

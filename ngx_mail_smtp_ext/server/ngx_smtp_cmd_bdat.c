@@ -37,6 +37,7 @@
 #define NGX_SMTP_BDAT_EXCESS  1073741824
 
 
+static void ngx_smtp_bdat_opened(ngx_smtp_session_t *s, ngx_int_t rc);
 static ngx_int_t ngx_smtp_bdat_parse(ngx_smtp_session_t *s, ngx_str_t *args);
 static ngx_uint_t ngx_smtp_bdat_refuse(ngx_smtp_session_t *s);
 static void ngx_smtp_bdat_refused(ngx_smtp_session_t *s);
@@ -47,6 +48,8 @@ ngx_int_t
 ngx_smtp_command_bdat(ngx_smtp_session_t *s, ngx_str_t *args)
 {
     off_t           limit;
+    ngx_int_t       rc;
+    ngx_uint_t      first;
     ngx_smtp_tx_t  *tx;
 
     if (ngx_smtp_bdat_parse(s, args) != NGX_OK) {
@@ -71,7 +74,9 @@ ngx_smtp_command_bdat(ngx_smtp_session_t *s, ngx_str_t *args)
     tx = s->tx;
     tx->chunked = 1;
 
-    if (tx->spool == NULL && ngx_smtp_message_start(tx) != NGX_OK) {
+    first = (tx->spool == NULL);
+
+    if (first && ngx_smtp_message_start(tx) != NGX_OK) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
         return NGX_OK;
     }
@@ -79,9 +84,33 @@ ngx_smtp_command_bdat(ngx_smtp_session_t *s, ngx_str_t *args)
     if (limit && s->chunk_left > limit - tx->bytes) {
         /* known before it comes: nothing of it is kept */
         ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_TOO_BIG);
+        return NGX_OK;
     }
 
+    if (!first) {
+        return NGX_OK;
+    }
+
+    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_OPEN, ngx_smtp_bdat_opened);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
+    (void) ngx_smtp_message_opened(tx, rc);
+
     return NGX_OK;
+}
+
+
+/* where nobody takes it, that is said when the chunk has gone by */
+
+static void
+ngx_smtp_bdat_opened(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    (void) ngx_smtp_message_opened(s->tx, rc);
+
+    ngx_smtp_session_resume(s);
 }
 
 
@@ -182,7 +211,8 @@ ngx_smtp_bdat_input(ngx_smtp_session_t *s)
     b = s->in;
 
     if (b == NULL || b->pos == b->last) {
-        return NGX_AGAIN;
+        return (!s->chunk_refused && s->tx->pieces) ? ngx_smtp_message_flush(s)
+                                                    : NGX_AGAIN;
     }
 
     n = ngx_min((off_t) (b->last - b->pos), s->chunk_left);
@@ -259,6 +289,12 @@ ngx_smtp_bdat_end(ngx_smtp_session_t *s)
         }
 
         return ngx_smtp_message_end(s);
+    }
+
+    if (tx->pieces) {
+        /* they lie where the next command will be read to */
+        s->input = ngx_smtp_bdat_input;
+        return ngx_smtp_message_flush(s);
     }
 
     /*

@@ -17,9 +17,14 @@
  */
 
 
+static void ngx_smtp_data_opened(ngx_smtp_session_t *s, ngx_int_t rc);
+static void ngx_smtp_data_answer(ngx_smtp_session_t *s, ngx_int_t rc);
+
+
 ngx_int_t
 ngx_smtp_command_data(ngx_smtp_session_t *s, ngx_str_t *args)
 {
+    ngx_int_t       rc;
     ngx_smtp_tx_t  *tx;
 
     tx = s->tx;
@@ -53,11 +58,38 @@ ngx_smtp_command_data(ngx_smtp_session_t *s, ngx_str_t *args)
         return NGX_OK;
     }
 
+    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_OPEN, ngx_smtp_data_opened);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
+    ngx_smtp_data_answer(s, rc);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_smtp_data_opened(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    ngx_smtp_data_answer(s, rc);
+
+    ngx_smtp_session_resume(s);
+}
+
+
+static void
+ngx_smtp_data_answer(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    if (ngx_smtp_message_opened(s->tx, rc) != NGX_OK) {
+        ngx_smtp_message_refuse(s);
+        return;
+    }
+
     s->input = ngx_smtp_data_input;
 
     ngx_smtp_reply(s, NGX_SMTP_REPLY_START_INPUT);
-
-    return NGX_OK;
 }
 
 
@@ -80,7 +112,7 @@ ngx_smtp_data_input(ngx_smtp_session_t *s)
         rc = ngx_smtp_dot_decode(&tx->dot, &b->pos, b->last, &piece);
 
         if (rc == NGX_AGAIN) {
-            return NGX_AGAIN;
+            return tx->pieces ? ngx_smtp_message_flush(s) : NGX_AGAIN;
         }
 
         if (rc == NGX_DONE) {

@@ -25,6 +25,7 @@ static ngx_uint_t ngx_smtp_message_header_8bit(ngx_smtp_tx_t *tx);
 static ngx_uint_t ngx_smtp_message_long_line(ngx_smtp_tx_t *tx, u_char *p,
     u_char *last, size_t max);
 static ngx_uint_t ngx_smtp_message_bare(ngx_smtp_tx_t *tx);
+static void ngx_smtp_message_pushed(ngx_smtp_op_t *op);
 static void ngx_smtp_message_flushed(ngx_smtp_op_t *op);
 static void ngx_smtp_message_delivered(ngx_smtp_session_t *s, ngx_int_t rc);
 static void ngx_smtp_message_undecided(ngx_smtp_tx_t *tx);
@@ -44,6 +45,8 @@ ngx_smtp_message_start(ngx_smtp_tx_t *tx)
         return NGX_ERROR;
     }
 
+    ngx_smtp_message_undecided(tx);
+
     tx->data_start = ngx_current_msec;
     tx->dot.normalise = (service->bare_newline == NGX_SMTP_BARE_NORMALISE
                          && !tx->body_binary);
@@ -55,6 +58,7 @@ ngx_smtp_message_start(ngx_smtp_tx_t *tx)
 void
 ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
 {
+    ngx_int_t            rc;
     off_t                max;
     ngx_uint_t           refused;
     ngx_smtp_service_t  *service;
@@ -101,7 +105,10 @@ ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
                                             piece->data + piece->len);
     }
 
-    if (ngx_smtp_spool_append(tx->spool, piece->data, piece->len) != NGX_OK) {
+    rc = tx->stream ? ngx_smtp_tx_piece_add(tx, piece)
+                    : ngx_smtp_spool_append(tx->spool, piece->data,
+                                            piece->len);
+    if (rc != NGX_OK) {
         ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_LOCAL_ERROR);
     }
 }
@@ -199,6 +206,25 @@ ngx_smtp_message_fail(ngx_smtp_tx_t *tx, ngx_smtp_reply_e id)
 {
     tx->failed = 1;
     ngx_smtp_verdict_set(&tx->verdict, id);
+
+    ngx_smtp_tx_stream_end(tx);
+}
+
+
+ngx_int_t
+ngx_smtp_message_opened(ngx_smtp_tx_t *tx, ngx_int_t rc)
+{
+    if (rc == NGX_OK || rc == NGX_DECLINED) {
+        return NGX_OK;
+    }
+
+    tx->failed = 1;
+
+    if (rc == NGX_ERROR || tx->verdict.code < 300) {
+        ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -209,12 +235,45 @@ ngx_smtp_message_flush(ngx_smtp_session_t *s)
 
     op = &s->phase_op;
 
+    if (s->tx->stream) {
+        ngx_smtp_op_start(op, &s->ops, ngx_smtp_message_pushed, s,
+                          s->connection->log);
+
+        s->tx->stream->dest->type->push(s->tx->stream, op);
+
+        return NGX_DONE;
+    }
+
     ngx_smtp_op_start(op, &s->ops, ngx_smtp_message_flushed, s,
                       s->connection->log);
 
     ngx_smtp_spool_flush(s->tx->spool, op);
 
     return NGX_DONE;
+}
+
+
+/* the pieces are the kernel's, or the stream has broken */
+
+static void
+ngx_smtp_message_pushed(ngx_smtp_op_t *op)
+{
+    ngx_smtp_tx_t       *tx;
+    ngx_smtp_session_t  *s;
+
+    s = op->data;
+    tx = s->tx;
+
+    ngx_smtp_tx_pieces_free(tx);
+
+    if (op->rc != NGX_OK) {
+        tx->failed = 1;
+        tx->verdict = tx->stream->verdict;
+
+        ngx_smtp_tx_stream_end(tx);
+    }
+
+    ngx_smtp_session_resume(s);
 }
 
 
@@ -270,8 +329,6 @@ ngx_smtp_message_end(ngx_smtp_session_t *s)
     if (ngx_smtp_message_header_8bit(tx) && !tx->failed) {
         ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_HEADER_8BIT);
     }
-
-    ngx_smtp_message_undecided(tx);
 
     if (tx->failed) {
         ngx_smtp_message_answer(s, NGX_DONE);

@@ -20,15 +20,25 @@
 ngx_int_t ngx_smtp_message_start(ngx_smtp_tx_t *tx);
 
 /*
+ * What the phase OPEN said.  NGX_OK, or NGX_DECLINED: tx->failed, its verdict
+ * is the reply.
+ */
+ngx_int_t ngx_smtp_message_opened(ngx_smtp_tx_t *tx, ngx_int_t rc);
+
+/*
  * A piece of the content: counted, looked at, kept.  When tx->spool->full is
- * set afterwards and tx->failed is not, _flush() is due.
+ * set afterwards and tx->failed is not, _flush() is due; with tx->pieces, it
+ * is before more is read.
  */
 void ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece);
 
 /* this will be the reply; what is still to come is dropped */
 void ngx_smtp_message_fail(ngx_smtp_tx_t *tx, ngx_smtp_reply_e id);
 
-/* an ngx_smtp_input_pt's result: the spool is being written to its file */
+/*
+ * An ngx_smtp_input_pt's result: the spool is being written to its file, or
+ * the pieces are on their way.
+ */
 ngx_int_t ngx_smtp_message_flush(ngx_smtp_session_t *s);
 
 /*

@@ -19,7 +19,7 @@ use constant TIOCOUTQ => 0x5411;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(48);
+$t->plan(82);
 
 $t->certificate('localhost');
 
@@ -61,6 +61,19 @@ mail {
     server {
         listen    unix:%%TESTDIR%%/ssl ssl;
         protocol  smtp_ext;
+    }
+
+    server {
+        listen          unix:%%TESTDIR%%/stream;
+        protocol        smtp_ext;
+        smtp_pass_mode  stream;
+    }
+
+    server {
+        listen             unix:%%TESTDIR%%/stream_normalise;
+        protocol           smtp_ext;
+        smtp_pass_mode     stream;
+        smtp_bare_newline  normalise;
     }
 }
 EOC
@@ -148,12 +161,22 @@ sub converse {
 }
 
 
-for my $name ('reject', 'normalise', 'ssl') {
+my %collected;
+
+for my $name ('reject', 'normalise', 'ssl', 'stream', 'stream_normalise') {
     my $whole = converse($name, sub { length $_[0] });
+
+    if ($name =~ /^stream_?(.*)/) {
+        is_deeply $whole, $collected{$1 || 'reject'},
+                  "$name: the same as with the message collected";
+
+    } else {
+        $collected{$name} = $whole;
+    }
 
     is scalar(grep { /^\d\d\d/ } @{$whole->{replies}}), 46,
        "$name: each has its reply";
-    is scalar @{$whole->{messages}}, $name eq 'normalise' ? 5 : 4,
+    is scalar @{$whole->{messages}}, $name =~ /normalise/ ? 5 : 4,
        "$name: messages that were taken";
     is $whole->{closed}, 1, "$name: closed at the end";
 

@@ -332,7 +332,11 @@ sub _early {
         next if $_->{do} ne 'early' || $_->{at} ne 'EOM';
 
         $c->{early} = 1;
-        $self->send($c, crlf($self->{o}{on}{EOM} // '451 4.3.0 early'));
+
+        my $text = crlf($self->{o}{on}{EOM} // '451 4.3.0 early');
+
+        $self->event('reply', n => $c->{n}, text => $text);
+        $self->send($c, $text);
         last;
     }
 }
