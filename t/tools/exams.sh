@@ -82,29 +82,6 @@ error_log  $dir/error.log info;
 
 events { worker_connections 4096; }
 
-http {
-    access_log             off;
-    client_body_temp_path  $dir/tmp;
-    proxy_temp_path        $dir/tmp;
-    fastcgi_temp_path      $dir/tmp;
-    uwsgi_temp_path        $dir/tmp;
-    scgi_temp_path         $dir/tmp;
-
-    map "\$http_auth_user:\$http_auth_pass"  \$answer {
-        default            "Invalid login or password";
-        "$user:$password"  OK;
-    }
-
-    server {
-        listen  127.0.0.1:$auth;
-
-        location = /auth {
-            add_header  Auth-Status  \$answer;
-            return      200;
-        }
-    }
-}
-
 mail {
     server_name            mx.example.test;
     ssl_certificate        $dir/exams.crt;
@@ -116,6 +93,7 @@ mail {
     smtp_access_log        $dir/access.log;
     smtp_max_message_size  1m;
     smtp_auth_http         http://127.0.0.1:$auth/auth;
+    smtp_auth_methods      plain login cram-md5;
     smtp_auth_require_tls  off;
 
     # anybody to these, who has logged in to all
@@ -405,6 +383,37 @@ socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[1])),
                                 Sink).serve_forever()
 END
 
+# the service that checks logins, docs/backends/auth.md
+
+cat > "$dir/auth.py" << 'END'
+import hmac, http.server, sys, urllib.parse
+
+USER, PASSWORD = sys.argv[2:]
+
+
+class Auth(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        get = lambda name: urllib.parse.unquote(self.headers.get(name, ""))
+        want = PASSWORD
+        if get("Auth-Method") == "cram-md5":
+            want = hmac.new(PASSWORD.encode(), get("Auth-Salt").encode(),
+                            "md5").hexdigest()
+        good = get("Auth-User") == USER and get("Auth-Pass") == want
+        self.send_response(200)
+        self.send_header("Auth-Status", "OK" if good else "Invalid login")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])),
+                                Auth).serve_forever()
+END
+
 # of testssl: what is of weight and not about the certificate
 
 cat > "$dir/findings.py" << 'END'
@@ -419,8 +428,12 @@ for f in found:
         print("%s (%s: %s)" % (f["id"], f["severity"], f["finding"]), end=" ")
 END
 
+python3 "$dir/auth.py" "$auth" "$user" "$password" > "$dir/auth.log" 2>&1 &
+auth_pid=$!
+trap 'stop; kill $auth_pid' EXIT
+
+wait_for listening "$auth" || fail "no service for logins"
 start
-trap stop EXIT
 
 for name in ${*:-aiosmtpd chasquid xclient clients fuzz smtpsmug injection
                  testssl}
