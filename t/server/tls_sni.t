@@ -379,6 +379,8 @@ like $idle->read_reply(), qr/^421 /, 'the old worker goes';
 is cn_of('smtp', 'a.example.com'), 'renewed', 'the new certificate is used';
 is resumed('cache', 'x.example.com'), 'resumed', 'other sessions go on';
 
+undef $sessions;
+
 # what is wrong is told at start
 
 my $dir = $t->testdir();

@@ -441,7 +441,11 @@ do
     "exam_$name"
 done
 
-if grep -q '\[\(alert\|emerg\|crit\)\]' "$dir/error.log"; then
+stop
+
+if grep -q '\[\(alert\|emerg\|crit\)\]\|Sanitizer\|runtime error:' \
+        "$dir/error.log" "$dir/start.log"
+then
     bad nginx "alerts, see $dir/error.log"
 fi
 
