@@ -229,12 +229,11 @@ ngx_smtp_accept_tls(ngx_smtp_session_t *s)
 
     /*
      * What came with the last octets of the handshake has been read, and lies
-     * in OpenSSL: there will be no event for it.
+     * in OpenSSL: there will be no event for it, and SSL_has_pending() does
+     * not tell of it in each version.
      */
 
-    if (SSL_has_pending(c->ssl->connection)) {
-        c->read->ready = 1;
-    }
+    c->read->ready = 1;
 }
 
 #else
