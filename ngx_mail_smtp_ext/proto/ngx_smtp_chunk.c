@@ -87,7 +87,7 @@ ngx_smtp_chunk_slice(ngx_smtp_dot_t *dot, u_char **pos, u_char *last,
             dot->dots += (*p == '.');
         }
 
-        p = ngx_smtp_dot_eol(p, last);
+        p = ngx_smtp_dot_eol(ngx_smtp_dot_lines(p, last), last);
 
         if (p == last) {
             break;

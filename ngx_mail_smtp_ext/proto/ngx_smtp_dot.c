@@ -8,11 +8,16 @@
 #include <ngx_core.h>
 #include <ngx_smtp_dot.h>
 
+#if (__x86_64__)
+#include <immintrin.h>
+#endif
+
 
 /*
  * Transparency of RFC 5321, 4.5.2.  The state is the place in the line where
- * the input was cut; the content itself is passed over by memchr(), and a
- * slice goes on over line after line until a dot must be looked at.
+ * the input was cut; the content itself is passed over in blocks, or by
+ * memchr() where there is something special in them, and a slice goes on over
+ * line after line until a dot must be looked at.
  *
  * A line begins behind CRLF, in the content as well as on the wire: that is
  * what both "dots" and the encoder go by, so the encoder adds just so many
@@ -26,6 +31,9 @@
  * to its end for the other at each octet.
  */
 #define NGX_SMTP_DOT_WINDOW  256
+
+/* a bit for each octet fits a word */
+#define NGX_SMTP_DOT_BLOCK   64
 
 
 static ngx_int_t ngx_smtp_dot_slice(ngx_smtp_dot_t *dot, u_char **pos,
@@ -168,7 +176,7 @@ ngx_smtp_dot_slice(ngx_smtp_dot_t *dot, u_char **pos, u_char *last,
             }
         }
 
-        p = ngx_smtp_dot_eol(p, last);
+        p = ngx_smtp_dot_eol(ngx_smtp_dot_lines(p, last), last);
 
         if (p == last) {
             break;
@@ -270,6 +278,74 @@ ngx_smtp_dot_eol(u_char *p, u_char *last)
 }
 
 
+#if (__x86_64__)
+
+/* a bit for each of the 64 octets that is ch */
+
+#define ngx_smtp_dot_match(x, y, ch)                                         \
+    ((uint64_t) (uint32_t)                                                   \
+         _mm256_movemask_epi8(_mm256_cmpeq_epi8(y, _mm256_set1_epi8(ch)))    \
+     << 32                                                                   \
+     | (uint32_t)                                                            \
+         _mm256_movemask_epi8(_mm256_cmpeq_epi8(x, _mm256_set1_epi8(ch))))
+
+
+__attribute__((target("avx2")))
+static u_char *
+ngx_smtp_dot_blocks(u_char *p, u_char *last)
+{
+    __m256i   x, y;
+    uint64_t  cr, lf, dot, behind_cr, behind_lf;
+
+    behind_cr = 0;
+    behind_lf = 0;
+
+    for ( /* void */ ; last - p >= NGX_SMTP_DOT_BLOCK;
+          p += NGX_SMTP_DOT_BLOCK)
+    {
+        x = _mm256_loadu_si256((__m256i *) p);
+        y = _mm256_loadu_si256((__m256i *) p + 1);
+
+        cr = ngx_smtp_dot_match(x, y, CR);
+        lf = ngx_smtp_dot_match(x, y, LF);
+
+        if (lf != (cr << 1 | behind_cr)) {
+            break;
+        }
+
+        dot = lf << 1 | behind_lf;
+
+        if (dot && (dot & ngx_smtp_dot_match(x, y, '.'))) {
+            break;
+        }
+
+        behind_cr = cr >> 63;
+        behind_lf = lf >> 63;
+    }
+
+    /* back to a CR whose line end, or what follows it, is not known yet */
+
+    return p - behind_cr - 2 * behind_lf;
+}
+
+#endif
+
+
+u_char *
+ngx_smtp_dot_lines(u_char *p, u_char *last)
+{
+#if (__x86_64__)
+
+    if (last - p >= NGX_SMTP_DOT_BLOCK && __builtin_cpu_supports("avx2")) {
+        return ngx_smtp_dot_blocks(p, last);
+    }
+
+#endif
+
+    return p;
+}
+
+
 u_char *
 ngx_smtp_dot_encode(ngx_uint_t *state, u_char **pos, u_char *last,
     u_char *dst, u_char *end)
@@ -314,6 +390,10 @@ ngx_smtp_dot_run(ngx_uint_t *state, u_char *p, u_char *last)
 
     start = p;
 
+    if (*state != ngx_smtp_dot_cr) {
+        p = ngx_smtp_dot_lines(p, last);
+    }
+
     while (p < last) {
 
         lf = memchr(p, LF, last - p);
@@ -332,6 +412,8 @@ ngx_smtp_dot_run(ngx_uint_t *state, u_char *p, u_char *last)
         if (cr && p < last && *p == '.') {
             break;
         }
+
+        p = ngx_smtp_dot_lines(p, last);
     }
 
     return p;

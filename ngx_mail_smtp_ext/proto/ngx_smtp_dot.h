@@ -72,6 +72,14 @@ ngx_int_t ngx_smtp_dot_decode(ngx_smtp_dot_t *dot, u_char **pos, u_char *last,
 u_char *ngx_smtp_dot_encode(ngx_uint_t *state, u_char **pos, u_char *last,
     u_char *dst, u_char *end);
 
+/*
+ * Passes over octets in which each line ends in CRLF and none begins with a
+ * dot, as far as that is fast.  p must not be behind a CR with an LF to come,
+ * nor at a dot that begins a line.  Returns p, or a place that is at a CR or
+ * behind neither CR nor LF.
+ */
+u_char *ngx_smtp_dot_lines(u_char *p, u_char *last);
+
 /* the first CR or LF in [p, last), or last */
 u_char *ngx_smtp_dot_eol(u_char *p, u_char *last);
 
