@@ -174,7 +174,7 @@ sub local_text {
     $text =~ s/(\w*certificate_key\s+)[^;]+;/$1$dir\/docs.key;/g;
     $text =~ s/(\w*certificate\s+)[^;]+;/$1$dir\/docs.crt;/g;
 
-    # files and sockets; what is read is there, and empty
+    # files and sockets; what is read is there, and empty but for secrets
 
     $text =~ s{(?<![\w/.])(/(?:var|etc|run|srv|home|tmp|opt|usr)/[^\s;'"\}]*)}
               {here($1)}ge;
@@ -211,7 +211,7 @@ sub here {
 
     make_path(dirname("$dir$path"));
 
-    $t->write_file("$dir$path", '')
+    $t->write_file("$dir$path", $path =~ /password|token/ ? "secret\n" : '')
         if $path =~ m!^/etc/! && $path !~ m!/$! && !-e "$dir$path";
 
     return "$dir$path";

@@ -469,6 +469,11 @@ ngx_smtp_auth_keep(ngx_smtp_sasl_t *sasl)
         return NGX_OK;
     }
 
+    if (sasl->bearer.len) {
+        /* what the client had is not asked for */
+        return ngx_smtp_session_set_secret(&s->auth_token, &sasl->bearer);
+    }
+
     /* what CRAM-MD5 has in its place is a digest */
 
     passwd = &sasl->passwd;

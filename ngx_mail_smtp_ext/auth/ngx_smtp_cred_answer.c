@@ -35,6 +35,7 @@ typedef struct {
     ngx_str_t                 route;
     ngx_str_t                 user;
     ngx_str_t                 pass;
+    ngx_str_t                 token;
     ngx_str_t                 wait;
     ngx_str_t                 error_code;
     ngx_str_t                 max_size;
@@ -61,6 +62,8 @@ static ngx_int_t ngx_smtp_cred_answer_accepted(ngx_smtp_sasl_t *sasl,
     ngx_smtp_cred_answer_t *answer, char **reason);
 static ngx_int_t ngx_smtp_cred_answer_login(ngx_smtp_sasl_t *sasl,
     ngx_smtp_cred_answer_t *answer, char **reason);
+static ngx_int_t ngx_smtp_cred_answer_secret(ngx_smtp_sasl_t *sasl,
+    ngx_str_t *secret, ngx_str_t *value, size_t max, ngx_uint_t token);
 static ngx_int_t ngx_smtp_cred_answer_where(ngx_smtp_sasl_t *sasl,
     ngx_smtp_cred_answer_t *answer, char **reason);
 static ngx_int_t ngx_smtp_cred_answer_server(ngx_smtp_sasl_t *sasl,
@@ -85,6 +88,7 @@ static const ngx_smtp_cred_header_t  ngx_smtp_cred_headers[] = {
     { ngx_string("auth-route"), offsetof(ngx_smtp_cred_answer_t, route) },
     { ngx_string("auth-user"), offsetof(ngx_smtp_cred_answer_t, user) },
     { ngx_string("auth-pass"), offsetof(ngx_smtp_cred_answer_t, pass) },
+    { ngx_string("auth-token"), offsetof(ngx_smtp_cred_answer_t, token) },
     { ngx_string("auth-wait"), offsetof(ngx_smtp_cred_answer_t, wait) },
     { ngx_string("auth-error-code"),
       offsetof(ngx_smtp_cred_answer_t, error_code) },
@@ -251,21 +255,61 @@ ngx_smtp_cred_answer_login(ngx_smtp_sasl_t *sasl,
         return NGX_ERROR;
     }
 
-    if (answer->pass.len && sasl->session->service->keep_passwd) {
-
-        /* for a login at the next hop, in place of what the client sent */
-
-        sasl->passwd.len = answer->pass.len;
-        sasl->passwd.data = ngx_smtp_sasl_alloc(sasl, answer->pass.len);
-        if (sasl->passwd.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(sasl->passwd.data, answer->pass.data, answer->pass.len);
+    if (sasl->session->service->keep_passwd
+        && ((answer->pass.len && answer->token.len)
+            || ngx_smtp_cred_answer_secret(sasl, &sasl->passwd, &answer->pass,
+                                           NGX_SMTP_SASL_SECRET_MAX, 0)
+               != NGX_OK
+            || ngx_smtp_cred_answer_secret(sasl, &sasl->bearer,
+                                           &answer->token,
+                                           NGX_SMTP_SASL_TOKEN_MAX, 1)
+               != NGX_OK))
+    {
+        *reason = "invalid \"Auth-Pass\" or \"Auth-Token\"";
+        return NGX_ERROR;
     }
 
     return ngx_smtp_cred_rights(sasl, &answer->max_size, &answer->max_rcpt,
                                 &answer->senders, reason);
+}
+
+
+/*
+ * For a login at the next hop, in place of what the client sent.  RFC 6750,
+ * 2.1: a token is of visible characters; a password may be in UTF-8.
+ */
+
+static ngx_int_t
+ngx_smtp_cred_answer_secret(ngx_smtp_sasl_t *sasl, ngx_str_t *secret,
+    ngx_str_t *value, size_t max, ngx_uint_t token)
+{
+    size_t  i;
+
+    if (value->len == 0) {
+        return NGX_OK;
+    }
+
+    if (value->len > max) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < 0x20 || value->data[i] == 0x7f
+            || (token && (value->data[i] == ' ' || value->data[i] > 0x7f)))
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    secret->len = value->len;
+    secret->data = ngx_smtp_sasl_alloc(sasl, value->len);
+    if (secret->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(secret->data, value->data, value->len);
+
+    return NGX_OK;
 }
 
 

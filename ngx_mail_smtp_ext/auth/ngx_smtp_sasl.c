@@ -165,6 +165,7 @@ ngx_smtp_sasl_forget(ngx_smtp_sasl_t *sasl)
     ngx_str_null(&sasl->salt);
     ngx_str_null(&sasl->token);
     ngx_str_null(&sasl->passwd);
+    ngx_str_null(&sasl->bearer);
 
     ngx_memzero(&sasl->keys, sizeof(ngx_smtp_sasl_keys_t));
 }

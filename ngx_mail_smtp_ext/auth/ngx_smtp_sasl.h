@@ -131,6 +131,7 @@ struct ngx_smtp_sasl_s {
     ngx_smtp_enhanced_t          enhanced;
     ngx_msec_t                   wait;       /* Auth-Wait */
     ngx_smtp_rights_t            rights;     /* Auth-Max-Size ... */
+    ngx_str_t                    bearer;     /* Auth-Token, if it is kept */
 
     ngx_smtp_op_t                op;         /* the check */
     ngx_msec_t                   start;

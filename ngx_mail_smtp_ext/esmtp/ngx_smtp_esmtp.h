@@ -46,6 +46,14 @@
 #define NGX_SMTP_EXT_HELP        0x8000000
 
 
+/* mechanisms that a next hop offers, and that smtp_pass_auth_methods knows */
+#define NGX_SMTP_CAP_PLAIN        0x0002
+#define NGX_SMTP_CAP_LOGIN        0x0004
+#define NGX_SMTP_CAP_CRAM_MD5     0x0008
+#define NGX_SMTP_CAP_XOAUTH2      0x0010
+#define NGX_SMTP_CAP_OAUTHBEARER  0x0020
+
+
 /*
  * What a next hop said in its reply to EHLO, or what a destination that is
  * none is able to do.
@@ -53,6 +61,7 @@
 struct ngx_smtp_caps_s {
     ngx_uint_t   extensions;     /* NGX_SMTP_EXT_* */
     off_t        size;           /* its limit; 0: none stated */
+    ngx_uint_t   auth;           /* NGX_SMTP_CAP_* */
 
     /* LIMITS; 0: none stated */
     ngx_uint_t   rcpt_max;       /* RCPT in a transaction */
@@ -66,6 +75,7 @@ struct ngx_smtp_caps_s {
     unsigned     known:1;        /* it has been asked */
     unsigned     fixed:1;        /* it can't change: the destination is ours */
     unsigned     secure:1;       /* by TLS with a verified certificate */
+    unsigned     logged_in:1;    /* we are, there */
 };
 
 

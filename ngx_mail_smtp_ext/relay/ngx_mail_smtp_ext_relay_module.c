@@ -25,6 +25,11 @@ static char *ngx_mail_smtp_ext_relay_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_mail_smtp_ext_relay_tls(ngx_conf_t *cf,
     ngx_smtp_relay_conf_t *conf, ngx_smtp_service_t *service);
+static char *ngx_mail_smtp_ext_relay_secret(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_mail_smtp_ext_relay_merge_auth(ngx_conf_t *cf,
+    ngx_smtp_relay_conf_t *prev, ngx_smtp_relay_conf_t *conf,
+    ngx_smtp_service_t *service);
 static ngx_uint_t ngx_mail_smtp_ext_relay_smtps(ngx_smtp_service_t *service);
 
 
@@ -43,6 +48,36 @@ static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_tls_modes[] = {
     { ngx_string("implicit"), NGX_SMTP_PASS_TLS_IMPLICIT },
     { ngx_null_string, 0 }
 };
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_auth_modes[] = {
+    { ngx_string("off"), NGX_SMTP_PASS_AUTH_OFF },
+    { ngx_string("own"), NGX_SMTP_PASS_AUTH_OWN },
+    { ngx_string("client"), NGX_SMTP_PASS_AUTH_CLIENT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_bitmask_t  ngx_mail_smtp_ext_relay_auth_methods[] = {
+    { ngx_string("plain"), NGX_SMTP_CAP_PLAIN },
+    { ngx_string("login"), NGX_SMTP_CAP_LOGIN },
+    { ngx_string("cram-md5"), NGX_SMTP_CAP_CRAM_MD5 },
+    { ngx_string("xoauth2"), NGX_SMTP_CAP_XOAUTH2 },
+    { ngx_string("oauthbearer"), NGX_SMTP_CAP_OAUTHBEARER },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_auth_security[] = {
+    { ngx_string("verified"), NGX_SMTP_PASS_AUTH_VERIFIED },
+    { ngx_string("tls"), NGX_SMTP_PASS_AUTH_TLS },
+    { ngx_string("none"), NGX_SMTP_PASS_AUTH_NONE },
+    { ngx_null_string, 0 }
+};
+
+
+/* post of the directive whose file has a token */
+static ngx_uint_t  ngx_mail_smtp_ext_relay_token;
 
 
 static ngx_conf_bitmask_t  ngx_mail_smtp_ext_relay_ssl_protocols[] = {
@@ -175,6 +210,48 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
       offsetof(ngx_smtp_relay_conf_t, tls.session_reuse),
       NULL },
 
+    { ngx_string("smtp_pass_auth"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, auth.mode),
+      &ngx_mail_smtp_ext_relay_auth_modes },
+
+    { ngx_string("smtp_pass_auth_user"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, auth.own.user),
+      NULL },
+
+    { ngx_string("smtp_pass_auth_password_file"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_mail_smtp_ext_relay_secret,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, auth.own),
+      NULL },
+
+    { ngx_string("smtp_pass_auth_token_file"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_mail_smtp_ext_relay_secret,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, auth.own),
+      &ngx_mail_smtp_ext_relay_token },
+
+    { ngx_string("smtp_pass_auth_methods"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, auth.methods),
+      &ngx_mail_smtp_ext_relay_auth_methods },
+
+    { ngx_string("smtp_pass_auth_security"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, auth.security),
+      &ngx_mail_smtp_ext_relay_auth_security },
+
     { ngx_string("smtp_pass_connect_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -278,6 +355,9 @@ ngx_mail_smtp_ext_relay_create_conf(ngx_conf_t *cf)
 
     ngx_smtp_peer_tls_conf_init(&conf->tls);
 
+    conf->auth.mode = NGX_CONF_UNSET_UINT;
+    conf->auth.security = NGX_CONF_UNSET_UINT;
+
     return conf;
 }
 
@@ -334,7 +414,79 @@ ngx_mail_smtp_ext_relay_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->helo = service->server_name;
     }
 
+    if (ngx_mail_smtp_ext_relay_merge_auth(cf, prev, conf, service)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     return (ngx_mail_smtp_ext_relay_tls(cf, conf, service) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_mail_smtp_ext_relay_merge_auth(ngx_conf_t *cf, ngx_smtp_relay_conf_t *prev,
+    ngx_smtp_relay_conf_t *conf, ngx_smtp_service_t *service)
+{
+    ngx_smtp_client_auth_t  *auth;
+
+    auth = &conf->auth;
+
+    ngx_conf_merge_uint_value(auth->mode, prev->auth.mode,
+                              NGX_SMTP_PASS_AUTH_OFF);
+    ngx_conf_merge_uint_value(auth->security, prev->auth.security,
+                              NGX_SMTP_PASS_AUTH_VERIFIED);
+    ngx_conf_merge_bitmask_value(auth->methods, prev->auth.methods,
+                              (NGX_CONF_BITMASK_SET|NGX_SMTP_CAP_PLAIN
+                               |NGX_SMTP_CAP_LOGIN|NGX_SMTP_CAP_CRAM_MD5
+                               |NGX_SMTP_CAP_XOAUTH2
+                               |NGX_SMTP_CAP_OAUTHBEARER));
+    ngx_conf_merge_str_value(auth->own.user, prev->auth.own.user, "");
+
+    if (auth->own.secret.data == NULL) {
+        auth->own.secret = prev->auth.own.secret;
+        auth->own.token = prev->auth.own.token;
+    }
+
+    if (auth->mode == NGX_SMTP_PASS_AUTH_OWN
+        && (auth->own.user.len == 0 || auth->own.secret.len == 0))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"smtp_pass_auth own\" needs "
+                           "\"smtp_pass_auth_user\" and one of "
+                           "\"smtp_pass_auth_password_file\" and "
+                           "\"smtp_pass_auth_token_file\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (auth->mode == NGX_SMTP_PASS_AUTH_CLIENT) {
+        service->keep_passwd = 1;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mail_smtp_ext_relay_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_smtp_relay_conf_t *rcf = conf;
+
+    ngx_str_t         *value;
+    ngx_smtp_login_t  *own;
+
+    own = &rcf->auth.own;
+
+    if (own->secret.data) {
+        return "is duplicate, or both a password and a token";
+    }
+
+    value = cf->args->elts;
+
+    own->token = (cmd->post == &ngx_mail_smtp_ext_relay_token);
+
+    return ngx_smtp_client_secret_read(cf, &value[1], own) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
@@ -343,8 +495,6 @@ static ngx_int_t
 ngx_mail_smtp_ext_relay_tls(ngx_conf_t *cf, ngx_smtp_relay_conf_t *conf,
     ngx_smtp_service_t *service)
 {
-    ngx_uint_t  i;
-
     if ((conf->tls_mode != NGX_SMTP_PASS_TLS_OFF
          || ngx_mail_smtp_ext_relay_smtps(service))
         && ngx_smtp_peer_tls_create(cf, &conf->tls, "smtp_pass_ssl")
@@ -353,17 +503,7 @@ ngx_mail_smtp_ext_relay_tls(ngx_conf_t *cf, ngx_smtp_relay_conf_t *conf,
         return NGX_ERROR;
     }
 
-    for (i = 0; i < NGX_SMTP_PASS_TLS_MAX; i++) {
-
-        conf->tags[i][0] = ngx_smtp_client_tag(cf->pool, conf, i, 0);
-        conf->tags[i][1] = ngx_smtp_client_tag(cf->pool, conf, i, 1);
-
-        if (conf->tags[i][0] == NULL || conf->tags[i][1] == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
+    return ngx_smtp_client_tags(cf->pool, conf);
 }
 
 

@@ -118,11 +118,23 @@ ngx_smtp_ask_start(ngx_smtp_query_t *query, ngx_smtp_op_t *op)
     ask->conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_relay_module);
     ask->op = op;
 
-    ngx_smtp_client_way(&ask->way, ask->conf, query->rcpt.dest);
+    if (ngx_smtp_client_way(&ask->way, ask->conf, query->rcpt.dest, s,
+                            query->pool)
+        != NGX_OK)
+    {
+        ngx_smtp_op_finish(op, NGX_ERROR);
+        return;
+    }
+
     ask->peer.tag = ask->way.tag;
 
     op->cancel = ngx_smtp_ask_cancel;
     op->worker = ask;
+
+    if (ask->way.no_login) {
+        ngx_smtp_ask_finish(ask);
+        return;
+    }
 
     ngx_smtp_ask_next(ask, 0);
 }
@@ -286,10 +298,11 @@ ngx_smtp_ask_ready(ngx_smtp_client_t *client)
 static void
 ngx_smtp_ask_failed(ngx_smtp_client_t *client)
 {
-    ngx_uint_t       stale;
+    ngx_uint_t       stale, hopeless;
     ngx_smtp_ask_t  *ask;
 
     ask = client->owner;
+    hopeless = client->hopeless;
 
     /* a kept one that its server has closed says nothing against it */
 
@@ -303,6 +316,14 @@ ngx_smtp_ask_failed(ngx_smtp_client_t *client)
 
     if (stale) {
         ngx_smtp_ask_connect(ask);
+        return;
+    }
+
+    if (hopeless) {
+        ask->got = 0;
+        ngx_smtp_peer_free(&ask->peer, NGX_SMTP_PEER_UNKNOWN);
+
+        ngx_smtp_ask_finish(ask);
         return;
     }
 

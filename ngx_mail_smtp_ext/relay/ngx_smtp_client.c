@@ -27,10 +27,6 @@
 /* MAIL with the longest path and parameters, and a few RCPT behind it */
 #define NGX_SMTP_CLIENT_OUT_SIZE   4096
 
-/* what is kept of a reply's text for our client and the log */
-#define NGX_SMTP_CLIENT_TEXT_SIZE  1024
-
-
 static void ngx_smtp_client_set_log(ngx_smtp_client_t *client);
 static u_char *ngx_smtp_client_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
@@ -44,6 +40,7 @@ static ngx_int_t ngx_smtp_client_recv(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_parse(ngx_smtp_client_t *client);
 static void ngx_smtp_client_line(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_answer(ngx_smtp_client_t *client);
+static ngx_int_t ngx_smtp_client_ready(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_greeted(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_hello(ngx_smtp_client_t *client,
     char *verb, ngx_smtp_client_state_e state);
@@ -54,52 +51,6 @@ static void ngx_smtp_client_close(ngx_connection_t *c);
 static ngx_buf_t    ngx_smtp_client_flush_buf;
 static ngx_chain_t  ngx_smtp_client_flush = { &ngx_smtp_client_flush_buf,
                                               NULL };
-
-
-ngx_smtp_peer_tag_t *
-ngx_smtp_client_tag(ngx_pool_t *pool, ngx_smtp_relay_conf_t *conf,
-    ngx_smtp_pass_tls_e tls_mode, ngx_uint_t lmtp)
-{
-    u_char               *p;
-    ngx_smtp_peer_tls_t  *tls;
-    ngx_smtp_peer_tag_t  *tag;
-
-    tls = (tls_mode == NGX_SMTP_PASS_TLS_OFF) ? NULL : conf->tls.tls;
-
-    tag = ngx_palloc(pool, sizeof(ngx_smtp_peer_tag_t));
-    p = ngx_pnalloc(pool, 2 + sizeof(ngx_smtp_peer_tls_t *) + conf->helo.len);
-
-    if (tag == NULL || p == NULL) {
-        return NULL;
-    }
-
-    tag->data = p;
-
-    *p++ = (u_char) tls_mode;
-    *p++ = (u_char) lmtp;
-    p = ngx_cpymem(p, &tls, sizeof(ngx_smtp_peer_tls_t *));
-    p = ngx_cpymem(p, conf->helo.data, conf->helo.len);
-
-    tag->len = p - tag->data;
-    tag->hash = ngx_crc32_short(tag->data, tag->len);
-
-    return tag;
-}
-
-
-void
-ngx_smtp_client_way(ngx_smtp_client_way_t *way, ngx_smtp_relay_conf_t *conf,
-    ngx_smtp_dest_t *dest)
-{
-    way->conf = conf;
-    way->clear = 0;
-
-    way->tls_mode = (dest->type == &ngx_smtp_dest_smtps)
-                    ? NGX_SMTP_PASS_TLS_IMPLICIT : conf->tls_mode;
-
-    way->lmtp = dest->type->each;
-    way->tag = conf->tags[way->tls_mode][way->lmtp];
-}
 
 
 ngx_smtp_client_t *
@@ -139,7 +90,7 @@ ngx_smtp_client_connect(ngx_smtp_peer_t *peer, ngx_smtp_client_way_t *way)
     client->tls_mode = way->tls_mode;
     client->fell_back = clear;
     client->lmtp = way->lmtp;
-    client->tag = peer->tag;
+    client->login = way->login.secret.len ? &way->login : NULL;
     client->upstream = peer->upstream;
 
     /* the address first: it has to be aligned */
@@ -147,6 +98,12 @@ ngx_smtp_client_connect(ngx_smtp_peer_t *peer, ngx_smtp_client_way_t *way)
     client->sockaddr = (struct sockaddr *) p;
     client->socklen = peer->socklen;
     p = ngx_cpymem(p, peer->sockaddr, peer->socklen);
+
+    client->tag = ngx_smtp_client_tag_keep(way, c->pool);
+    if (client->tag == NULL) {
+        ngx_smtp_peer_close(c);
+        return NULL;
+    }
 
     client->name.data = p;
     client->name.len = peer->name.len;
@@ -585,6 +542,7 @@ ngx_smtp_client_line(ngx_smtp_client_t *client)
 static ngx_int_t
 ngx_smtp_client_answer(ngx_smtp_client_t *client)
 {
+    ngx_int_t          rc;
     ngx_uint_t         code;
     ngx_connection_t  *c;
 
@@ -601,6 +559,12 @@ ngx_smtp_client_answer(ngx_smtp_client_t *client)
 
     if (client->state == NGX_SMTP_CLIENT_STARTTLS) {
         return ngx_smtp_client_tls_answer(client);
+    }
+
+    if (client->state == NGX_SMTP_CLIENT_AUTH) {
+        rc = ngx_smtp_client_sasl_answer(client);
+
+        return (rc == NGX_DONE) ? ngx_smtp_client_ready(client) : rc;
     }
 
     if (client->state == NGX_SMTP_CLIENT_GREETING && code == 220) {
@@ -636,6 +600,19 @@ ngx_smtp_client_greeted(ngx_smtp_client_t *client)
     if (rc != NGX_DECLINED) {
         return rc;
     }
+
+    rc = ngx_smtp_client_sasl_offer(client);
+
+    return (rc == NGX_DECLINED) ? ngx_smtp_client_ready(client) : rc;
+}
+
+
+static ngx_int_t
+ngx_smtp_client_ready(ngx_smtp_client_t *client)
+{
+    /* it is the owner's, which may go before this */
+
+    client->login = NULL;
 
     client->state = NGX_SMTP_CLIENT_READY;
     client->ready(client);
@@ -808,7 +785,7 @@ ngx_smtp_client_write_commands(ngx_smtp_client_t *client)
     ngx_connection_t  *c;
 
     c = client->connection;
-    b = &client->out;
+    b = client->secret.start ? &client->secret : &client->out;
 
     while (b->pos < b->last) {
 
@@ -889,6 +866,8 @@ ngx_smtp_client_free(ngx_smtp_client_t *client, ngx_uint_t keep,
     c = client->connection;
 
     client->owner = NULL;
+
+    ngx_smtp_client_sasl_wipe(client);
 
     if (client->body || client->broken) {
         /* what is said next would be read as the rest of it, if at all */

@@ -43,6 +43,33 @@ typedef struct ngx_smtp_client_s  ngx_smtp_client_t;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_smtps;
 
 
+/* a login at a next hop */
+typedef struct {
+    ngx_str_t             user;
+    ngx_str_t             secret;            /* a password or a token */
+    ngx_uint_t            token;
+} ngx_smtp_login_t;
+
+
+/* smtp_pass_auth */
+#define NGX_SMTP_PASS_AUTH_OFF     0
+#define NGX_SMTP_PASS_AUTH_OWN     1
+#define NGX_SMTP_PASS_AUTH_CLIENT  2
+
+/* smtp_pass_auth_security: what a secret that can be read is sent over */
+#define NGX_SMTP_PASS_AUTH_VERIFIED  0
+#define NGX_SMTP_PASS_AUTH_TLS       1
+#define NGX_SMTP_PASS_AUTH_NONE      2
+
+
+typedef struct {
+    ngx_uint_t            mode;              /* NGX_SMTP_PASS_AUTH_* */
+    ngx_uint_t            methods;           /* NGX_SMTP_CAP_* */
+    ngx_uint_t            security;          /* NGX_SMTP_PASS_AUTH_VERIFIED */
+    ngx_smtp_login_t      own;
+} ngx_smtp_client_auth_t;
+
+
 typedef struct {
     ngx_uint_t            mode;              /* NGX_SMTP_PASS_* */
     ngx_str_t             helo;              /* by default server_name */
@@ -50,6 +77,7 @@ typedef struct {
     ngx_uint_t            tls_mode;          /* NGX_SMTP_PASS_TLS_* */
     ngx_msec_t            tls_retry;         /* ... once it has failed */
     ngx_smtp_peer_tls_conf_t  tls;
+    ngx_smtp_client_auth_t  auth;
 
     /* of connections made in each way, the second by LMTP */
     ngx_smtp_peer_tag_t  *tags[NGX_SMTP_PASS_TLS_MAX][2];
@@ -71,9 +99,12 @@ typedef struct {
     ngx_smtp_relay_conf_t  *conf;
     ngx_smtp_pass_tls_e     tls_mode;
     ngx_smtp_peer_tag_t    *tag;
+    ngx_smtp_login_t        login;           /* secret empty: none */
 
     unsigned                lmtp:1;          /* RFC 2033 */
     unsigned                clear:1;         /* TLS has failed just now */
+    unsigned                made:1;          /* tag is, in a request's pool */
+    unsigned                no_login:1;      /* and there should be one */
 } ngx_smtp_client_way_t;
 
 
@@ -91,6 +122,11 @@ struct ngx_smtp_client_s {
     ngx_str_t               name;            /* "127.0.0.1:25" */
     ngx_str_t               host;            /* as configured */
     ngx_smtp_peer_tag_t    *tag;             /* for whom it can be kept */
+
+    ngx_smtp_login_t       *login;           /* NULL: none, or it is done */
+    const void             *mech;            /* ngx_smtp_client_sasl.c's */
+    ngx_uint_t              mech_step;
+    ngx_buf_t               secret;          /* of AUTH; start NULL: none */
 
     ngx_smtp_pass_tls_e     tls_mode;
     const char             *ssl_protocol;    /* constant; NULL: no TLS */
@@ -122,7 +158,8 @@ struct ngx_smtp_client_s {
      * has been given up or kept.  written: the piece of the body has gone
      * out; NGX_ERROR: give up.  failed: the connection has ended or timed
      * out; the owner must give it up, and connects to the same server if
-     * again is set.  failure: the reply that says why, 0: nothing special.
+     * again is set, to none if hopeless is.  failure: the reply that says
+     * why, 0: nothing special.
      * line: each line of a reply, before answer(), as it came but for its
      * enhanced code; NULL: the text in reply will do.
      */
@@ -136,6 +173,7 @@ struct ngx_smtp_client_s {
 
     unsigned                tls_heard:1;     /* a reply has come under TLS */
     unsigned                again:1;         /* ... with fell_back set */
+    unsigned                hopeless:1;      /* and no fault of the server */
     unsigned                fell_back:1;     /* TLS has failed: clear text */
     unsigned                fresh:1;         /* has answered since taken */
     unsigned                connected:1;     /* somebody listens there */
@@ -144,9 +182,14 @@ struct ngx_smtp_client_s {
 };
 
 
-/* the way to dest; its tag is to be peer's before a server is chosen */
-void ngx_smtp_client_way(ngx_smtp_client_way_t *way,
-    ngx_smtp_relay_conf_t *conf, ngx_smtp_dest_t *dest);
+/*
+ * The way to dest for who is served in s, made in pool where it is another for
+ * each.  Its tag is to be peer's before a server is chosen; with no_login set
+ * there is no way.  NGX_OK or NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_smtp_client_way(ngx_smtp_client_way_t *way,
+    ngx_smtp_relay_conf_t *conf, ngx_smtp_dest_t *dest,
+    ngx_smtp_session_t *s, ngx_pool_t *pool);
 
 /*
  * Connects to what peer has chosen.  NULL: it can't be reached (logged).  The
@@ -158,10 +201,15 @@ ngx_smtp_client_t *ngx_smtp_client_connect(ngx_smtp_peer_t *peer,
 /* a kept connection is in use again; owner's pointers as above */
 ngx_smtp_client_t *ngx_smtp_client_reuse(ngx_connection_t *c);
 
-/* configuration time: the tag of connections made so; NULL: no memory */
-ngx_smtp_peer_tag_t *ngx_smtp_client_tag(ngx_pool_t *pool,
-    ngx_smtp_relay_conf_t *conf, ngx_smtp_pass_tls_e tls_mode,
-    ngx_uint_t lmtp);
+/*
+ * Configuration time: the first line of a file becomes login->secret, NGX_OK,
+ * or NGX_ERROR after logging.
+ */
+ngx_int_t ngx_smtp_client_secret_read(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_smtp_login_t *login);
+
+/* configuration time: sets conf->tags; NGX_OK or NGX_ERROR (no memory) */
+ngx_int_t ngx_smtp_client_tags(ngx_pool_t *pool, ngx_smtp_relay_conf_t *conf);
 
 /* files of a chain can be sent as they are; else the body must be in memory */
 ngx_uint_t ngx_smtp_client_sendfile(ngx_smtp_client_t *client);

@@ -17,6 +17,10 @@
 #include <ngx_smtp_client.h>
 
 
+/* what is kept of a reply's text for our client and the log */
+#define NGX_SMTP_CLIENT_TEXT_SIZE  1024
+
+
 typedef enum {
     NGX_SMTP_CLIENT_CONNECT = 0,
     NGX_SMTP_CLIENT_TLS,                     /* the handshake */
@@ -24,6 +28,7 @@ typedef enum {
     NGX_SMTP_CLIENT_EHLO,
     NGX_SMTP_CLIENT_HELO,
     NGX_SMTP_CLIENT_STARTTLS,                /* its reply */
+    NGX_SMTP_CLIENT_AUTH,                    /* its replies */
     NGX_SMTP_CLIENT_READY
 } ngx_smtp_client_state_e;
 
@@ -65,6 +70,27 @@ void ngx_smtp_client_tls_failed(ngx_smtp_client_t *client);
 
 /* TLS was given up here, but it may be tried again by now */
 ngx_uint_t ngx_smtp_client_tls_recovered(ngx_smtp_client_t *client);
+
+
+/* ngx_smtp_client_way.c: the way's tag, or a copy in pool; NULL: no memory */
+
+ngx_smtp_peer_tag_t *ngx_smtp_client_tag_keep(ngx_smtp_client_way_t *way,
+    ngx_pool_t *pool);
+
+
+/* ngx_smtp_client_sasl.c */
+
+/*
+ * NGX_DECLINED: nobody is to log in.  NGX_OK: AUTH was said.  NGX_ERROR: it
+ * can't be.
+ */
+ngx_int_t ngx_smtp_client_sasl_offer(ngx_smtp_client_t *client);
+
+/* a reply has come.  NGX_OK: more will.  NGX_DONE: logged in.  NGX_ERROR */
+ngx_int_t ngx_smtp_client_sasl_answer(ngx_smtp_client_t *client);
+
+/* wipes and frees what may be left of a secret */
+void ngx_smtp_client_sasl_wipe(ngx_smtp_client_t *client);
 
 
 #endif /* _NGX_SMTP_CLIENT_PRIVATE_H_INCLUDED_ */

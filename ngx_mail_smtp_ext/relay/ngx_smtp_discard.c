@@ -48,12 +48,14 @@ static ngx_smtp_caps_t  ngx_smtp_discard_caps = {
     ~(ngx_uint_t) (NGX_SMTP_EXT_DSN|NGX_SMTP_EXT_RELEASE|NGX_SMTP_EXT_RRVS
                    |NGX_SMTP_EXT_MTRK|NGX_SMTP_EXT_EXPN|NGX_SMTP_EXT_ETRN),
     0,                           /* size */
+    0,                           /* auth */
     0, 0, 0,                     /* LIMITS */
     0,                           /* by_min */
     0, 0,                        /* FUTURERELEASE */
     1,                           /* known */
     1,                           /* fixed */
-    1                            /* secure */
+    1,                           /* secure */
+    0                            /* logged_in */
 };
 
 

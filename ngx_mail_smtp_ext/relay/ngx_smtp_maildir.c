@@ -95,12 +95,14 @@ static ngx_smtp_caps_t  ngx_smtp_maildir_caps = {
                    |NGX_SMTP_EXT_MTRK|NGX_SMTP_EXT_BINARYMIME
                    |NGX_SMTP_EXT_EXPN|NGX_SMTP_EXT_ETRN),
     0,                           /* size */
+    0,                           /* auth */
     0, 0, 0,                     /* LIMITS */
     0,                           /* by_min */
     0, 0,                        /* FUTURERELEASE */
     1,                           /* known */
     1,                           /* fixed */
-    1                            /* secure: it does not leave the machine */
+    1,                           /* secure: it does not leave the machine */
+    0                            /* logged_in */
 };
 
 

@@ -245,7 +245,12 @@ ngx_smtp_relay_get(ngx_smtp_delivery_t *d)
     relay->conf = ngx_smtp_session_srv_conf(d->tx->session,
                                             ngx_mail_smtp_ext_relay_module);
 
-    ngx_smtp_client_way(&relay->way, relay->conf, d->dest);
+    if (ngx_smtp_client_way(&relay->way, relay->conf, d->dest, d->tx->session,
+                            d->tx->pool)
+        != NGX_OK)
+    {
+        return NULL;
+    }
 
     relay->out_last = &relay->out;
 
@@ -294,6 +299,12 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
     relay->peer.client = s->remote.sockaddr;
     relay->peer.session = s;
     relay->peer.tag = relay->way.tag;
+
+    if (relay->way.no_login) {
+        ngx_smtp_verdict_set(&relay->failure, NGX_SMTP_REPLY_SERVER_LOGIN);
+        ngx_smtp_relay_finish(relay);
+        return;
+    }
 
     /* the connection that asked before: still ours, or where we left it */
 
@@ -591,7 +602,7 @@ ngx_smtp_relay_ready(ngx_smtp_client_t *client)
 void
 ngx_smtp_relay_failed(ngx_smtp_client_t *client)
 {
-    ngx_uint_t         stale, connected;
+    ngx_uint_t         stale, connected, hopeless;
     ngx_smtp_reply_e   failure;
     ngx_smtp_relay_t  *relay;
 
@@ -605,6 +616,7 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
 
     relay->way.clear = client->again;
     connected = client->connected;
+    hopeless = client->hopeless;
     failure = client->failure ? client->failure : NGX_SMTP_REPLY_SERVER_BROKEN;
 
     relay->client = NULL;
@@ -657,6 +669,16 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
 
     if (connected) {
         ngx_smtp_verdict_set(&relay->last, failure);
+    }
+
+    if (hopeless) {
+        relay->failure = relay->last;
+
+        relay->got = 0;
+        ngx_smtp_peer_free(&relay->peer, NGX_SMTP_PEER_UNKNOWN);
+
+        ngx_smtp_relay_finish(relay);
+        return;
     }
 
     ngx_smtp_relay_next(relay, 1);

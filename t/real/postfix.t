@@ -10,15 +10,14 @@ use strict;
 use Test::More;
 
 use Test::Nginx::SmtpExt;
-use Test::Nginx::SmtpExt::Util qw/ poll socket_to /;
+use Test::Nginx::SmtpExt::Postfix;
 
-plan skip_all => 'postfix is not installed' unless -x '/usr/sbin/postfix';
-plan skip_all => 'postfix is started by root only' unless $> == 0;
+my $why_not = Test::Nginx::SmtpExt::Postfix->why_not();
+
+plan skip_all => $why_not if $why_not;
 
 my $t = Test::Nginx::SmtpExt->new();
-my $dir = $t->testdir();
-my $conf = "$dir/postfix";
-my $port = $t->port('postfix');
+my $postfix = Test::Nginx::SmtpExt::Postfix->new($t, 'postfix');
 
 $t->write_conf(<<'EOC')->plan(24);
 %%GLOBALS%%
@@ -45,119 +44,11 @@ mail {
 }
 EOC
 
-# Postfix
+sub stored { $postfix->stored(@_) }
 
-mkdir $_ or die "$_: $!\n" for $conf, map { "$dir/$_" } qw/ spool data mail /;
-chown scalar(getpwnam 'postfix'), -1, "$dir/data";
-chown scalar(getpwnam 'nobody'), -1, "$dir/mail";
+sub wait_stored { $postfix->wait_stored(@_) }
 
-my $nobody = getpwnam 'nobody';
-my $nogroup = (getpwnam 'nobody')[3];
-
-$t->write_file("$conf/main.cf", <<EOF);
-compatibility_level = 3.6
-queue_directory = $dir/spool
-data_directory = $dir/data
-maillog_file = $dir/postfix.out
-maillog_file_prefixes = $dir
-maillog_file_permissions = 0644
-myhostname = mta.example.net
-myorigin = example.net
-mydestination =
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
-alias_maps =
-alias_database =
-local_recipient_maps =
-biff = no
-smtpd_peername_lookup = no
-message_size_limit = 4000000
-smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions =
-    check_recipient_access inline:{ {later\@example.com = 450 4.2.1 Not now} }
-virtual_mailbox_domains = example.com
-virtual_mailbox_maps = inline:{ {one\@example.com = one/}
-    {two\@example.com = two/} {later\@example.com = later/} }
-virtual_mailbox_base = $dir/mail
-virtual_mailbox_limit = 0
-virtual_uid_maps = static:$nobody
-virtual_gid_maps = static:$nogroup
-virtual_minimum_uid = 1
-default_transport = error:no mail leaves this test
-relay_transport = error:no mail leaves this test
-EOF
-
-$t->write_file("$conf/master.cf", <<EOF);
-127.0.0.1:$port inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-proxywrite unix - - n - 1 proxymap
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-local unix - n n - - local
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-EOF
-
-my $started;
-
-sub postfix { `postfix -c '$conf' $_[0] 2>&1` }
-
-sub start_postfix {
-    my $out = postfix('start');
-
-    $started = 1;
-
-    return poll(sub { socket_to($port) }, 15)
-        || diag($out, $t->read_file('postfix.out')) && 0;
-}
-
-# (its smtpd processes have the listening socket, too, and end after it)
-
-sub stop_postfix {
-    return unless $started;
-
-    postfix('stop');
-    $started = 0;
-
-    return poll(sub { !socket_to($port) }, 8);
-}
-
-END { local $?; stop_postfix() }
-
-sub stored {
-    my ($name) = @_;
-
-    return map { $t->read_file($_) } glob "$dir/mail/$name/new/*";
-}
-
-sub wait_stored {
-    my ($name, $n) = @_;
-
-    # a queue manager that is restarted meanwhile may have missed the notice,
-    # and would look into its queue by itself after minutes
-
-    for (1 .. 3) {
-        return 1 if poll(sub { stored($name) == $n }, 5);
-        postfix('flush');
-    }
-
-    return poll(sub { stored($name) == $n }, 5);
-}
-
-ok start_postfix(), 'postfix listens' or BAIL_OUT('no postfix');
+ok $postfix->start(), 'postfix listens' or BAIL_OUT('no postfix');
 
 $t->run();
 
@@ -243,12 +134,12 @@ is client('buffered')->send_message(to => [ 'one@example.com',
 
 # it stops, and comes back; kept connections are no trouble
 
-stop_postfix();
+$postfix->stop();
 is $c->send_message(to => 'one@example.com'),
    '451 4.4.1 No destination server answers', 'it is stopped';
-start_postfix();
+$postfix->start();
 $c->cmd('RSET');
 like $c->send_message(to => 'one@example.com'), qr/^250/, 'it is back';
-postfix('reload');
+$postfix->command('reload');
 like $c->send_message(to => 'one@example.com'), qr/^250/, 'it is reloaded';
 ok wait_stored('one', 4), 'all are stored';

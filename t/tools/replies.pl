@@ -319,6 +319,7 @@ NO_SERVER | | no server could be connected to, or none has an address
 SERVERS_BUSY | | `max_conns` left no connection to any server, and `queue` no place to wait or not the time
 SERVER_BROKEN | | the last server that could be connected to closed the connection, did not answer in time, or broke the protocol
 SERVER_INSECURE | | there has to be TLS to the next hop, and there is none with the last server that could be connected to
+SERVER_LOGIN | | the next hop refuses the login, or there is none that it could be shown
 REPLY_LOST | | no reply came to the end of the message: the server may have taken it or not (RFC 1047)
 SERVER_LACKS_8BIT | | the message is declared as 8BITMIME and has 8-bit content, the next hop has no 8BITMIME
 SERVER_LACKS_UTF8 | | an address needs SMTPUTF8, and the next hop has it not

@@ -13,6 +13,8 @@ package Test::Nginx::SmtpExt::Server;
 #                 sessions
 #     starttls    the same: announces STARTTLS
 #     auth        { user => password }: announces AUTH PLAIN LOGIN XOAUTH2
+#     auth_mechs  what it announces instead; CRAM-MD5 and OAUTHBEARER are known
+#                 too
 #     proxy       1: a PROXY protocol header comes first
 #     on          { verb => reply }: replies that differ from the default
 #     fault       what to do wrong, see Daemon.pm: fault(), misbehave()
@@ -30,7 +32,8 @@ use strict;
 
 use base 'Test::Nginx::SmtpExt::Daemon';
 
-use MIME::Base64 qw/ decode_base64 /;
+use Digest::MD5 qw/ md5 md5_hex /;
+use MIME::Base64 qw/ decode_base64 encode_base64 /;
 
 use Test::Nginx::SmtpExt::Util qw/ crlf /;
 
@@ -194,7 +197,8 @@ sub _extensions {
                                       'SIZE 10485760' ]};
 
     push @ext, 'STARTTLS' if $self->{o}{starttls} && !$c->{tls};
-    push @ext, 'AUTH PLAIN LOGIN XOAUTH2' if $self->{o}{auth};
+    push @ext, 'AUTH ' . ($self->{o}{auth_mechs} || 'PLAIN LOGIN XOAUTH2')
+        if $self->{o}{auth};
 
     return @ext;
 }
@@ -525,33 +529,50 @@ sub _sasl {
 
     my $sasl = $c->{sasl};
     my @said = map { decode_base64($_) } @{$sasl->{said}};
-    my $needs = $sasl->{mech} eq 'LOGIN' ? 2 : 1;
+    my $challenge = '<1896.697170952@next.example>';
+    my ($user, $secret, $ok);
 
-    if (@said < $needs) {
-        my $prompt = $sasl->{mech} ne 'LOGIN' ? ''
-                     : @said ? 'UGFzc3dvcmQ6' : 'VXNlcm5hbWU6';
+    my $auth = $self->{o}{auth};
+    my $known = sub {
+        defined $_[0] && defined $auth->{$_[0]} ? $auth->{$_[0]} : undef;
+    };
 
-        $c->{stage} = 'sasl';
-        $self->reply($c, 'AUTH_STEP', '', "334 $prompt");
-        return;
+    if ($sasl->{mech} eq 'PLAIN') {
+        return $self->_sasl_ask($c, '') if @said < 1;
+        (undef, $user, $secret) = split /\0/, $said[0], 3;
+
+    } elsif ($sasl->{mech} eq 'LOGIN') {
+        return $self->_sasl_ask($c, @said ? 'Password:' : 'Username:')
+            if @said < 2;
+        ($user, $secret) = @said;
+
+    } elsif ($sasl->{mech} eq 'CRAM-MD5') {
+        return $self->_sasl_ask($c, $challenge) if @said < 1;
+        ($user, my $digest) = $said[0] =~ /^(.*) ([0-9a-f]{32})$/;
+        $secret = $known->($user);
+        $ok = defined $secret && _hmac_md5($challenge, $secret) eq $digest;
+
+    } else {
+        return $self->_sasl_ask($c, '') if @said < 1;
+
+        my $form = $sasl->{mech} eq 'XOAUTH2'
+                   ? qr/^user=(.*?)\x01auth=Bearer (.*?)\x01\x01$/
+                   : qr/^n,a=(.*?),\x01(?:host=[^\x01]+\x01port=\d+\x01)?auth=Bearer (.*?)\x01\x01$/;
+
+        ($user, $secret) = $said[0] =~ $form;
+        $user =~ s/=2C/,/g, $user =~ s/=3D/=/g
+            if defined $user && $sasl->{mech} eq 'OAUTHBEARER';
+
+        # a refusal is told by a challenge first
+
+        return $self->_sasl_ask($c, '{"status":"401"}')
+            if @said < 2 && ($known->($user) // '') ne ($secret // '');
     }
 
     $c->{stage} = 'command';
 
-    my ($user, $secret);
-
-    if ($sasl->{mech} eq 'PLAIN') {
-        (undef, $user, $secret) = split /\0/, $said[0], 3;
-
-    } elsif ($sasl->{mech} eq 'LOGIN') {
-        ($user, $secret) = @said;
-
-    } else {
-        ($user, $secret) = $said[0] =~ /^user=(.*?)\x01auth=Bearer (.*?)\x01/;
-    }
-
-    my $known = $self->{o}{auth}{$user // ''};
-    my $ok = defined $known && defined $secret && $known eq $secret;
+    $ok //= defined $known->($user) && defined $secret
+            && $known->($user) eq $secret;
 
     $c->{auth} = $user if $ok;
 
@@ -560,6 +581,24 @@ sub _sasl {
 
     $self->reply($c, 'AUTH', $sasl->{args},
                  $ok ? '235 2.7.0 hello' : '535 5.7.8 no');
+}
+
+
+sub _sasl_ask {
+    my ($self, $c, $text) = @_;
+
+    $c->{stage} = 'sasl';
+    $self->reply($c, 'AUTH_STEP', '', '334 ' . encode_base64($text, ''));
+}
+
+
+sub _hmac_md5 {
+    my ($text, $key) = @_;
+
+    $key = md5($key) if length $key > 64;
+    $key .= "\0" x (64 - length $key);
+
+    return md5_hex(($key ^ "\x5c" x 64), md5(($key ^ "\x36" x 64), $text));
 }
 
 
