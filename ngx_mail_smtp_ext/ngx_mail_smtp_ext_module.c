@@ -60,7 +60,7 @@ static void ngx_mail_smtp_ext_merge_queries(ngx_smtp_service_t *prev,
 static char *ngx_mail_smtp_ext_merge_submission(ngx_conf_t *cf,
     ngx_smtp_service_t *prev, ngx_smtp_service_t *conf);
 static void ngx_mail_smtp_ext_merge_strict(ngx_smtp_strict_t *prev,
-    ngx_smtp_strict_t *conf);
+    ngx_smtp_strict_t *conf, ngx_flag_t submission);
 
 
 extern ngx_module_t  ngx_mail_auth_http_module;
@@ -267,6 +267,13 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
       offsetof(ngx_smtp_service_t, auth_required),
       NULL },
 
+    { ngx_string("smtp_received_client"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, received_client),
+      NULL },
+
     { ngx_string("smtp_xclient_from"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
       ngx_smtp_conf_set_cidr_slot,
@@ -452,6 +459,7 @@ ngx_mail_smtp_ext_create_conf(ngx_conf_t *cf)
     conf->lmtp = NGX_CONF_UNSET;
     conf->submission = NGX_CONF_UNSET;
     conf->auth_required = NGX_CONF_UNSET;
+    conf->received_client = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -501,10 +509,12 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                               86400000);
     ngx_conf_merge_uint_value(conf->bare_newline, prev->bare_newline,
                               NGX_SMTP_BARE_REJECT);
-    ngx_mail_smtp_ext_merge_strict(&prev->strict, &conf->strict);
+    ngx_mail_smtp_ext_merge_strict(&prev->strict, &conf->strict,
+                                   conf->submission);
 
     ngx_mail_smtp_ext_merge_queries(prev, conf);
     ngx_conf_merge_value(conf->lmtp, prev->lmtp, 0);
+    ngx_conf_merge_value(conf->received_client, prev->received_client, 1);
     ngx_conf_merge_str_value(conf->thread_pool_name, prev->thread_pool_name,
                              "default");
 
@@ -572,14 +582,20 @@ ngx_mail_smtp_ext_merge_submission(ngx_conf_t *cf, ngx_smtp_service_t *prev,
 
 static void
 ngx_mail_smtp_ext_merge_strict(ngx_smtp_strict_t *prev,
-    ngx_smtp_strict_t *conf)
+    ngx_smtp_strict_t *conf, ngx_flag_t submission)
 {
     ngx_conf_merge_uint_value(conf->nul, prev->nul, NGX_SMTP_STRICT_REJECT);
 
-    /* much of what is sent in earnest has it */
+    /*
+     * Much of what is sent in earnest has it; RFC 6409, 8, has the first
+     * server of a message see to it.
+     */
     ngx_conf_merge_uint_value(conf->header_8bit, prev->header_8bit,
-                              NGX_SMTP_STRICT_ACCEPT);
-    ngx_conf_merge_size_value(conf->text_line, prev->text_line, 0);
+                              submission ? NGX_SMTP_STRICT_REJECT
+                                         : NGX_SMTP_STRICT_ACCEPT);
+    ngx_conf_merge_size_value(conf->text_line, prev->text_line,
+                              submission ? NGX_MAIL_SMTP_EXT_TEXT_LINE_MIN
+                                         : 0);
 
     ngx_conf_merge_uint_value(conf->early_talker, prev->early_talker,
                               NGX_SMTP_STRICT_REJECT);

@@ -44,6 +44,7 @@ typedef struct ngx_smtp_caps_s       ngx_smtp_caps_t;
 #include <ngx_smtp_dot.h>
 #include <ngx_smtp_chunk.h>
 #include <ngx_smtp_header.h>
+#include <ngx_smtp_edit.h>
 #include <ngx_smtp_attr.h>
 #include <ngx_smtp_mime.h>
 

@@ -18,7 +18,8 @@ typedef enum {
     NGX_SMTP_PHASE_CONNECT = 0,  /* before the greeting */
     NGX_SMTP_PHASE_MAIL,         /* tx->mail_from: may it */
     NGX_SMTP_PHASE_RCPT,         /* tx->rcpt: who, where to, may it */
-    NGX_SMTP_PHASE_OPEN,         /* mail data is about to come */
+    NGX_SMTP_PHASE_OPEN,         /* mail data is about to come: who edits it,
+                                    who takes it as it comes */
     NGX_SMTP_PHASE_DELIVER,      /* the message is complete */
     NGX_SMTP_PHASE_QUERY,        /* s->query: VRFY, EXPN, ETRN */
     NGX_SMTP_PHASE_LOG           /* a transaction, or a session without one,

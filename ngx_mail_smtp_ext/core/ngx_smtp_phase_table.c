@@ -21,6 +21,8 @@ ngx_int_t ngx_smtp_submit_mail_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_submit_rcpt_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_submit_open_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_auth_rcpt_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s,
@@ -50,6 +52,7 @@ const ngx_smtp_phase_t  ngx_smtp_phase_table[] = {
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_submit_rcpt_handler },
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_deliver_rcpt_handler },
 
+    { NGX_SMTP_PHASE_OPEN, ngx_smtp_submit_open_handler },
     { NGX_SMTP_PHASE_OPEN, ngx_smtp_deliver_open_handler },
 
     { NGX_SMTP_PHASE_DELIVER, ngx_smtp_deliver_handler },

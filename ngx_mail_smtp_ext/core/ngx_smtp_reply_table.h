@@ -152,6 +152,15 @@
     X(HEADER_8BIT,      550, 5, 6, 0, 0,                                     \
       "Message has 8-bit octets in its header without SMTPUTF8")             \
     X(TEXT_LINE_TOO_LONG, 550, 5, 6, 0, 0, "Message has too long a line")    \
+    X(FIELD_TWICE,      554, 5, 6, 0, 0,                                     \
+      "Message has more than one field %")                                   \
+    X(FIELD_BAD,        554, 5, 6, 0, 0,                                     \
+      "Message has a bad address in its field %")                            \
+    X(FIELD_UNQUALIFIED, 554, 5, 6, 0, 0,                                    \
+      "Message has a domain that is not fully qualified in its field %")     \
+    X(NO_FROM,          554, 5, 6, 0, 0, "Message has no field From")        \
+    X(FROM_DENIED,      550, 5, 7, 1, 0,                                     \
+      "Address in From is not one of the user's")                            \
     X(LOOP,             554, 5, 4, 6, 0, "Too many hops, mail loop")         \
     X(NO_STORAGE,       452, 4, 3, 1, 0, "Insufficient system storage")      \
     X(NO_MAILBOX,       553, 5, 1, 3, 0,                                     \

@@ -97,6 +97,7 @@ struct ngx_smtp_service_s {
     ngx_flag_t           lmtp;               /* RFC 2033 */
     ngx_flag_t           submission;         /* RFC 6409 */
     ngx_flag_t           auth_required;
+    ngx_flag_t           received_client;    /* Received says who it is */
 };
 
 

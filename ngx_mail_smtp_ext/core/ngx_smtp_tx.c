@@ -20,6 +20,9 @@
 /* an envelope with a few recipients fits; bodies are allocated by size */
 #define NGX_SMTP_TX_POOL_SIZE  2048
 
+/* of edited content that is streamed: a field that was held, and others */
+#define NGX_SMTP_TX_COPY_SIZE  8192
+
 
 #define ngx_smtp_tx_is_8bit(s)                                               \
     ngx_smtp_is_8bit((s)->data, (s)->data + (s)->len)
@@ -27,6 +30,7 @@
 
 static void ngx_smtp_tx_spool_hold(void *owner);
 static void ngx_smtp_tx_spool_release(void *owner);
+static ngx_buf_t *ngx_smtp_tx_copy_buffer(ngx_smtp_tx_t *tx);
 
 
 static ngx_uint_t  ngx_smtp_tx_counter;
@@ -180,14 +184,90 @@ ngx_smtp_tx_piece_add(ngx_smtp_tx_t *tx, ngx_str_t *piece)
 }
 
 
+ngx_int_t
+ngx_smtp_tx_piece_copy(ngx_smtp_tx_t *tx, ngx_str_t *piece)
+{
+    size_t     len;
+    ngx_buf_t  *b;
+    ngx_str_t  part, rest;
+
+    for (rest = *piece; rest.len; rest.data += len, rest.len -= len) {
+
+        b = ngx_smtp_tx_copy_buffer(tx);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        len = ngx_min(rest.len, (size_t) (b->end - b->last));
+
+        part.data = b->last;
+        part.len = len;
+
+        b->last = ngx_cpymem(b->last, rest.data, len);
+
+        if (ngx_smtp_tx_piece_add(tx, &part) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* one with room; not more of them than one turn of reading fills */
+
+static ngx_buf_t *
+ngx_smtp_tx_copy_buffer(ngx_smtp_tx_t *tx)
+{
+    ngx_chain_t  *cl, **last;
+
+    for (last = &tx->copies; *last; last = &(*last)->next) {
+        if ((*last)->buf->last < (*last)->buf->end) {
+            return (*last)->buf;
+        }
+    }
+
+    cl = ngx_alloc_chain_link(tx->pool);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    cl->buf = ngx_create_temp_buf(tx->pool, NGX_SMTP_TX_COPY_SIZE);
+    if (cl->buf == NULL) {
+        return NULL;
+    }
+
+    cl->next = NULL;
+    *last = cl;
+
+    return cl->buf;
+}
+
+
 void
 ngx_smtp_tx_pieces_free(ngx_smtp_tx_t *tx)
 {
+    ngx_chain_t  *cl;
+
     *tx->last_piece = tx->free_pieces;
     tx->free_pieces = tx->pieces;
 
     tx->pieces = NULL;
     tx->last_piece = &tx->pieces;
+
+    for (cl = tx->copies; cl; cl = cl->next) {
+        cl->buf->last = cl->buf->start;
+    }
+}
+
+
+void
+ngx_smtp_tx_fail(ngx_smtp_tx_t *tx, ngx_smtp_reply_e id)
+{
+    tx->failed = 1;
+    ngx_smtp_verdict_set(&tx->verdict, id);
+
+    ngx_smtp_tx_stream_end(tx);
 }
 
 

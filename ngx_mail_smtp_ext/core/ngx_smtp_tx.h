@@ -107,6 +107,9 @@ struct ngx_smtp_tx_s {
     ngx_smtp_dot_t           dot;
     ngx_smtp_header_t        header;
     ngx_smtp_mime_t          mime;           /* fed where somebody asks */
+    ngx_smtp_edit_t         *edit;           /* of what is kept or streamed,
+                                                by the OPEN phase; NULL: as it
+                                                comes */
     ngx_smtp_spool_t        *spool;
     ngx_smtp_delivery_t     *stream;         /* it takes the content as it
                                                 comes, in place of the spool */
@@ -114,6 +117,8 @@ struct ngx_smtp_tx_s {
                                                 taken */
     ngx_chain_t            **last_piece;
     ngx_chain_t             *free_pieces;
+    ngx_chain_t             *copies;         /* what pieces elsewhere refer
+                                                to, used again and again */
     off_t                    bytes;          /* content so far, also refused */
     size_t                   text_line;      /* of the present line of it */
     ngx_str_t                received;       /* our trace field, once made */
@@ -162,6 +167,12 @@ ngx_int_t ngx_smtp_tx_spool(ngx_smtp_tx_t *tx);
  */
 ngx_int_t ngx_smtp_tx_piece_add(ngx_smtp_tx_t *tx, ngx_str_t *piece);
 void ngx_smtp_tx_pieces_free(ngx_smtp_tx_t *tx);
+
+/* the same with a copy: of a piece that does not stay where it is */
+ngx_int_t ngx_smtp_tx_piece_copy(ngx_smtp_tx_t *tx, ngx_str_t *piece);
+
+/* this will be the reply to the content; what is still to come is dropped */
+void ngx_smtp_tx_fail(ngx_smtp_tx_t *tx, ngx_smtp_reply_e id);
 
 /* gives the stream up: its destination gets no message */
 void ngx_smtp_tx_stream_end(ngx_smtp_tx_t *tx);

@@ -390,16 +390,21 @@ ngx_smtp_edit_end(ngx_smtp_edit_t *edit)
 void
 ngx_smtp_edit_put(ngx_smtp_edit_t *edit, u_char *p, size_t len)
 {
-    size_t  i;
+    size_t  i, start;
+
+    ngx_smtp_edit_flush(edit);
+
+    start = 0;
 
     for (i = 0; i < len; i++) {
         if (p[i] == '.' && (i == 0 || p[i - 1] == LF)) {
+            ngx_smtp_edit_write(edit, p + start, i - start);
+            start = i;
             edit->dots++;
         }
     }
 
-    ngx_smtp_edit_flush(edit);
-    ngx_smtp_edit_write(edit, p, len);
+    ngx_smtp_edit_write(edit, p + start, len - start);
 }
 
 

@@ -97,6 +97,9 @@ struct ngx_smtp_edit_s {
  * structure and set handlers, write, data and fold before.  Once done is set
  * there is nothing more to edit: the rest may go by without it.
  *
+ * A line that begins with a dot begins a write, if it has begun a piece, or was
+ * put: who stuffs dots need not look for others.
+ *
  * The section ends at an empty line, or at a line that is neither a field nor
  * folded; then an empty line is put before that.
  */

@@ -150,6 +150,14 @@ ngx_smtp_received_from(ngx_smtp_received_t *r, ngx_smtp_session_t *s,
     ngx_uint_t  known;
     u_char      buf[NGX_SMTP_RECEIVED_ADDR];
 
+    if (!s->service->received_client) {
+
+        /* what it says of itself is often its address, too */
+
+        ngx_smtp_received_text(r, "from unknown");
+        return;
+    }
+
     ngx_str_null(&addr);
 
     known = ngx_smtp_received_client(s->remote.sockaddr, buf, &addr);

@@ -83,7 +83,7 @@ ngx_smtp_command_bdat(ngx_smtp_session_t *s, ngx_str_t *args)
 
     if (limit && s->chunk_left > limit - tx->bytes) {
         /* known before it comes: nothing of it is kept */
-        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_TOO_BIG);
+        ngx_smtp_tx_fail(tx, NGX_SMTP_REPLY_TOO_BIG);
         return NGX_OK;
     }
 

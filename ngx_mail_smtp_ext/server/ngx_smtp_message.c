@@ -19,6 +19,11 @@
  */
 
 
+static void ngx_smtp_message_keep(ngx_smtp_tx_t *tx, ngx_str_t *piece,
+    ngx_uint_t copy);
+static void ngx_smtp_message_write(void *data, u_char *p, size_t len);
+static void ngx_smtp_message_edit(ngx_smtp_tx_t *tx);
+static void ngx_smtp_message_edited(ngx_smtp_tx_t *tx);
 static ngx_uint_t ngx_smtp_message_strict(ngx_smtp_tx_t *tx,
     ngx_str_t *piece);
 static ngx_uint_t ngx_smtp_message_header_8bit(ngx_smtp_tx_t *tx);
@@ -58,12 +63,7 @@ ngx_smtp_message_start(ngx_smtp_tx_t *tx)
 void
 ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
 {
-    ngx_int_t            rc;
-    off_t                max;
-    ngx_uint_t           refused;
-    ngx_smtp_service_t  *service;
-
-    service = tx->session->service;
+    off_t  max;
 
     tx->bytes += piece->len;
 
@@ -74,12 +74,33 @@ ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
     max = ngx_smtp_rights_max_size(tx->session);
 
     if (max && tx->bytes > max) {
-        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_TOO_BIG);
+        ngx_smtp_tx_fail(tx, NGX_SMTP_REPLY_TOO_BIG);
         return;
     }
 
     if (ngx_smtp_message_bare(tx)) {
-        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_BARE_IN_DATA);
+        ngx_smtp_tx_fail(tx, NGX_SMTP_REPLY_BARE_IN_DATA);
+        return;
+    }
+
+    if (tx->edit && !tx->edit->done) {
+        ngx_smtp_edit_feed(tx->edit, piece->data, piece->data + piece->len);
+
+    } else {
+        ngx_smtp_message_keep(tx, piece, 0);
+    }
+}
+
+
+/* what is kept or streamed, edited or not, is looked at now */
+
+static void
+ngx_smtp_message_keep(ngx_smtp_tx_t *tx, ngx_str_t *piece, ngx_uint_t copy)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  refused;
+
+    if (tx->failed) {
         return;
     }
 
@@ -87,8 +108,8 @@ ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
         ngx_smtp_header_feed(&tx->header, piece->data,
                              piece->data + piece->len);
 
-        if (tx->header.received > service->max_received) {
-            ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_LOOP);
+        if (tx->header.received > tx->session->service->max_received) {
+            ngx_smtp_tx_fail(tx, NGX_SMTP_REPLY_LOOP);
             return;
         }
     }
@@ -96,7 +117,7 @@ ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
     refused = ngx_smtp_message_strict(tx, piece);
 
     if (refused) {
-        ngx_smtp_message_fail(tx, refused);
+        ngx_smtp_tx_fail(tx, refused);
         return;
     }
 
@@ -105,12 +126,67 @@ ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece)
                                             piece->data + piece->len);
     }
 
-    rc = tx->stream ? ngx_smtp_tx_piece_add(tx, piece)
-                    : ngx_smtp_spool_append(tx->spool, piece->data,
-                                            piece->len);
-    if (rc != NGX_OK) {
-        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_LOCAL_ERROR);
+    if (tx->stream == NULL) {
+        rc = ngx_smtp_spool_append(tx->spool, piece->data, piece->len);
+
+    } else if (copy) {
+        rc = ngx_smtp_tx_piece_copy(tx, piece);
+
+    } else {
+        rc = ngx_smtp_tx_piece_add(tx, piece);
     }
+
+    if (rc != NGX_OK) {
+        ngx_smtp_tx_fail(tx, NGX_SMTP_REPLY_LOCAL_ERROR);
+    }
+}
+
+
+/* what passes the editor lies where it was read to, all else is its own */
+
+static void
+ngx_smtp_message_write(void *data, u_char *p, size_t len)
+{
+    ngx_smtp_tx_t *tx = data;
+
+    ngx_buf_t  *b;
+    ngx_str_t   piece;
+
+    b = tx->session->in;
+
+    piece.data = p;
+    piece.len = len;
+
+    ngx_smtp_message_keep(tx, &piece,
+                          b == NULL || p < b->start || p >= b->end);
+}
+
+
+static void
+ngx_smtp_message_edit(ngx_smtp_tx_t *tx)
+{
+    tx->edit->write = ngx_smtp_message_write;
+    tx->edit->data = tx;
+
+    if (tx->edit->fold) {
+        tx->edit->fold->write = ngx_smtp_message_write;
+        tx->edit->fold->data = tx;
+    }
+}
+
+
+static void
+ngx_smtp_message_edited(ngx_smtp_tx_t *tx)
+{
+    if (tx->edit == NULL || tx->failed) {
+        return;
+    }
+
+    if (ngx_smtp_edit_end(tx->edit)) {
+        tx->dot.state = ngx_smtp_dot_line;
+    }
+
+    tx->dot.dots += tx->edit->dots;
 }
 
 
@@ -201,20 +277,15 @@ ngx_smtp_message_bare(ngx_smtp_tx_t *tx)
 }
 
 
-void
-ngx_smtp_message_fail(ngx_smtp_tx_t *tx, ngx_smtp_reply_e id)
-{
-    tx->failed = 1;
-    ngx_smtp_verdict_set(&tx->verdict, id);
-
-    ngx_smtp_tx_stream_end(tx);
-}
-
-
 ngx_int_t
 ngx_smtp_message_opened(ngx_smtp_tx_t *tx, ngx_int_t rc)
 {
     if (rc == NGX_OK || rc == NGX_DECLINED) {
+
+        if (tx->edit) {
+            ngx_smtp_message_edit(tx);
+        }
+
         return NGX_OK;
     }
 
@@ -290,13 +361,13 @@ ngx_smtp_message_flushed(ngx_smtp_op_t *op)
     err = tx->spool->err;
 
     if (op->rc != NGX_OK) {
-        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_LOCAL_ERROR);
+        ngx_smtp_tx_fail(tx, NGX_SMTP_REPLY_LOCAL_ERROR);
 
     } else if (err == NGX_ENOSPC || err == EDQUOT || err == EFBIG) {
-        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_NO_STORAGE);
+        ngx_smtp_tx_fail(tx, NGX_SMTP_REPLY_NO_STORAGE);
 
     } else if (err) {
-        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_LOCAL_ERROR);
+        ngx_smtp_tx_fail(tx, NGX_SMTP_REPLY_LOCAL_ERROR);
     }
 
     ngx_smtp_session_resume(s);
@@ -320,14 +391,16 @@ ngx_smtp_message_end(ngx_smtp_session_t *s)
 
     tx->data_end = ngx_current_msec;
 
+    ngx_smtp_message_edited(tx);
+
     ngx_smtp_mime_end(&tx->mime);
 
     if (ngx_smtp_message_bare(tx) && !tx->failed) {
-        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_BARE_IN_DATA);
+        ngx_smtp_tx_fail(tx, NGX_SMTP_REPLY_BARE_IN_DATA);
     }
 
     if (ngx_smtp_message_header_8bit(tx) && !tx->failed) {
-        ngx_smtp_message_fail(tx, NGX_SMTP_REPLY_HEADER_8BIT);
+        ngx_smtp_tx_fail(tx, NGX_SMTP_REPLY_HEADER_8BIT);
     }
 
     if (tx->failed) {

@@ -32,9 +32,6 @@ ngx_int_t ngx_smtp_message_opened(ngx_smtp_tx_t *tx, ngx_int_t rc);
  */
 void ngx_smtp_message_piece(ngx_smtp_tx_t *tx, ngx_str_t *piece);
 
-/* this will be the reply; what is still to come is dropped */
-void ngx_smtp_message_fail(ngx_smtp_tx_t *tx, ngx_smtp_reply_e id);
-
 /*
  * An ngx_smtp_input_pt's result: the spool is being written to its file, or
  * the pieces are on their way.

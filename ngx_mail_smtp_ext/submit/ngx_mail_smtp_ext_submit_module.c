@@ -38,6 +38,25 @@ static ngx_conf_enum_t  ngx_mail_smtp_ext_submit_sender_checks[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_mail_smtp_ext_submit_from_checks[] = {
+    { ngx_string("off"), NGX_SMTP_SUBMIT_FROM_OFF },
+    { ngx_string("sender"), NGX_SMTP_SUBMIT_FROM_SENDER },
+    { ngx_string("reject"), NGX_SMTP_SUBMIT_FROM_REJECT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_bitmask_t  ngx_mail_smtp_ext_submit_repairs[] = {
+    { ngx_string("off"), NGX_SMTP_SUBMIT_REPAIR_OFF },
+    { ngx_string("date"), NGX_SMTP_SUBMIT_REPAIR_DATE },
+    { ngx_string("message_id"), NGX_SMTP_SUBMIT_REPAIR_ID },
+    { ngx_string("from"), NGX_SMTP_SUBMIT_REPAIR_FROM },
+    { ngx_string("bcc"), NGX_SMTP_SUBMIT_REPAIR_BCC },
+    { ngx_string("return_path"), NGX_SMTP_SUBMIT_REPAIR_PATH },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_post_t  ngx_mail_smtp_ext_submit_domain_post = {
     ngx_mail_smtp_ext_submit_check_domain
 };
@@ -75,6 +94,34 @@ static ngx_command_t  ngx_mail_smtp_ext_submit_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_submit_conf_t, qualified),
+      NULL },
+
+    { ngx_string("smtp_from_check"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_submit_conf_t, from_check),
+      &ngx_mail_smtp_ext_submit_from_checks },
+
+    { ngx_string("smtp_header_check"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_submit_conf_t, header_check),
+      NULL },
+
+    { ngx_string("smtp_header_repair"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_submit_conf_t, header_repair),
+      &ngx_mail_smtp_ext_submit_repairs },
+
+    { ngx_string("smtp_header_fold"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_submit_conf_t, header_fold),
       NULL },
 
       ngx_null_command
@@ -120,6 +167,15 @@ ngx_mail_smtp_ext_submit_create_conf(ngx_conf_t *cf)
 
     conf->sender_check = NGX_CONF_UNSET_UINT;
     conf->qualified = NGX_CONF_UNSET;
+    conf->from_check = NGX_CONF_UNSET_UINT;
+    conf->header_check = NGX_CONF_UNSET;
+    conf->header_fold = NGX_CONF_UNSET;
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->header_repair = 0;
+     */
 
     return conf;
 }
@@ -147,6 +203,26 @@ ngx_mail_smtp_ext_submit_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                              "+");
     ngx_conf_merge_value(conf->qualified, prev->qualified,
                          service->submission);
+    ngx_conf_merge_uint_value(conf->from_check, prev->from_check,
+                              service->submission
+                              ? NGX_SMTP_SUBMIT_FROM_SENDER
+                              : NGX_SMTP_SUBMIT_FROM_OFF);
+    ngx_conf_merge_value(conf->header_check, prev->header_check,
+                         service->submission);
+    ngx_conf_merge_bitmask_value(conf->header_repair, prev->header_repair,
+                                 service->submission
+                                 ? NGX_SMTP_SUBMIT_REPAIR_ALL
+                                 : NGX_SMTP_SUBMIT_REPAIR_OFF);
+    ngx_conf_merge_value(conf->header_fold, prev->header_fold,
+                         service->submission);
+
+    if ((conf->header_repair & NGX_SMTP_SUBMIT_REPAIR_OFF)
+        && (conf->header_repair & NGX_SMTP_SUBMIT_REPAIR_ALL))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"smtp_header_repair\" has \"off\" and others");
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }

@@ -19,26 +19,43 @@
 
 
 static ngx_uint_t ngx_smtp_submit_listed(ngx_smtp_session_t *s);
-static ngx_uint_t ngx_smtp_submit_fits_name(ngx_smtp_session_t *s,
-    ngx_smtp_submit_conf_t *conf, ngx_smtp_path_t *mailbox,
-    u_char delimiter);
+static ngx_int_t ngx_smtp_submit_own(ngx_smtp_session_t *s,
+    ngx_smtp_path_t *path, u_char *buf);
+static ngx_int_t ngx_smtp_submit_first(ngx_smtp_session_t *s,
+    ngx_str_t *addr);
+
+
+ngx_uint_t
+ngx_smtp_submit_checked(ngx_smtp_session_t *s)
+{
+    ngx_smtp_submit_conf_t  *conf;
+
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_submit_module);
+
+    if (!s->authenticated) {
+        return 0;
+    }
+
+    return conf->sender_check == NGX_SMTP_SUBMIT_SENDER_ON
+           || (conf->sender_check == NGX_SMTP_SUBMIT_SENDER_LISTED
+               && ngx_smtp_submit_listed(s));
+}
 
 
 ngx_uint_t
 ngx_smtp_submit_fits(ngx_smtp_session_t *s, ngx_smtp_path_t *mailbox)
 {
     u_char                   delimiter;
+    ngx_str_t                senders;
+    ngx_smtp_path_t          path;
     ngx_smtp_submit_conf_t  *conf;
+    u_char                   buf[NGX_SMTP_PATH_MAX], item[NGX_SMTP_PATH_MAX];
 
-    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_submit_module);
-
-    if (!s->authenticated
-        || conf->sender_check == NGX_SMTP_SUBMIT_SENDER_OFF
-        || (conf->sender_check == NGX_SMTP_SUBMIT_SENDER_LISTED
-            && !ngx_smtp_submit_listed(s)))
-    {
+    if (!ngx_smtp_submit_checked(s)) {
         return 1;
     }
+
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_submit_module);
 
     delimiter = (conf->sender_delimiter.len == 1)
                 ? conf->sender_delimiter.data[0] : 0;
@@ -47,7 +64,16 @@ ngx_smtp_submit_fits(ngx_smtp_session_t *s, ngx_smtp_path_t *mailbox)
         return ngx_smtp_senders_fit(&s->rights->senders, mailbox, delimiter);
     }
 
-    return ngx_smtp_submit_fits_name(s, conf, mailbox, delimiter);
+    if (ngx_smtp_submit_own(s, &path, buf) != NGX_OK) {
+        return ngx_strcmp(conf->sender_domain.data, "any") == 0;
+    }
+
+    /* an address, whatever it looks like: a user named "*" is no pattern */
+
+    senders.data = item;
+    senders.len = ngx_smtp_senders_write(item, &path) - item;
+
+    return ngx_smtp_senders_fit(&senders, mailbox, delimiter);
 }
 
 
@@ -58,50 +84,109 @@ ngx_smtp_submit_listed(ngx_smtp_session_t *s)
 }
 
 
-static ngx_uint_t
-ngx_smtp_submit_fits_name(ngx_smtp_session_t *s, ngx_smtp_submit_conf_t *conf,
-    ngx_smtp_path_t *mailbox, u_char delimiter)
+/* what the name alone says; NGX_DECLINED: it is no address */
+
+static ngx_int_t
+ngx_smtp_submit_own(ngx_smtp_session_t *s, ngx_smtp_path_t *path,
+    u_char *buf)
 {
-    size_t            len;
-    u_char           *p, buf[NGX_SMTP_PATH_MAX];
-    u_char            item[NGX_SMTP_PATH_MAX];
-    ngx_str_t         addr, senders;
-    ngx_smtp_path_t   path;
+    u_char                  *p;
+    ngx_str_t                addr, *domain;
+    ngx_smtp_submit_conf_t  *conf;
 
     addr = s->auth_user;
 
-    if (ngx_smtp_mailbox_parse(&path, &addr, NGX_SMTP_PATH_UTF8) != NGX_OK) {
+    if (ngx_smtp_mailbox_parse(path, &addr, NGX_SMTP_PATH_UTF8) == NGX_OK) {
+        return NGX_OK;
+    }
 
-        if (ngx_strcmp(conf->sender_domain.data, "any") == 0) {
-            return 1;
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_submit_module);
+    domain = &conf->sender_domain;
+
+    if (ngx_strcmp(domain->data, "any") == 0
+        || ngx_strcmp(domain->data, "none") == 0
+        || addr.len + 1 + domain->len > NGX_SMTP_PATH_MAX)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_cpymem(buf, addr.data, addr.len);
+    *p++ = '@';
+    p = ngx_cpymem(p, domain->data, domain->len);
+
+    addr.data = buf;
+    addr.len = p - buf;
+
+    return ngx_smtp_mailbox_parse(path, &addr, NGX_SMTP_PATH_UTF8) == NGX_OK
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_smtp_submit_address(ngx_smtp_tx_t *tx, ngx_str_t *addr)
+{
+    ngx_str_t            own;
+    ngx_smtp_path_t      path;
+    ngx_smtp_session_t  *s;
+    u_char               buf[NGX_SMTP_PATH_MAX];
+
+    s = tx->session;
+    own = tx->mail_from;
+
+    if (own.len == 0) {
+
+        if (!s->authenticated) {
+            return NGX_DECLINED;
         }
 
-        len = addr.len + 1 + conf->sender_domain.len;
+        if (ngx_smtp_submit_listed(s)) {
 
-        if (ngx_strcmp(conf->sender_domain.data, "none") == 0
-            || len > sizeof(buf))
-        {
-            return 0;
-        }
+            if (ngx_smtp_submit_first(s, &own) != NGX_OK) {
+                return NGX_DECLINED;
+            }
 
-        p = ngx_cpymem(buf, addr.data, addr.len);
-        *p++ = '@';
-        p = ngx_cpymem(p, conf->sender_domain.data, conf->sender_domain.len);
+        } else if (ngx_smtp_submit_own(s, &path, buf) == NGX_OK) {
+            own = path.addr;
 
-        addr.data = buf;
-        addr.len = p - buf;
-
-        if (ngx_smtp_mailbox_parse(&path, &addr, NGX_SMTP_PATH_UTF8)
-            != NGX_OK)
-        {
-            return 0;
+        } else {
+            return NGX_DECLINED;
         }
     }
 
-    /* an address, whatever it looks like: a user named "*" is no pattern */
+    /* RFC 6532: only in a message that was declared to be such */
 
-    senders.data = item;
-    senders.len = ngx_smtp_senders_write(item, &path) - item;
+    if (own.len > NGX_SMTP_PATH_MAX
+        || (!tx->utf8 && ngx_smtp_is_8bit(own.data, own.data + own.len)))
+    {
+        return NGX_DECLINED;
+    }
 
-    return ngx_smtp_senders_fit(&senders, mailbox, delimiter);
+    ngx_memcpy(addr->data, own.data, own.len);
+    addr->len = own.len;
+
+    return NGX_OK;
+}
+
+
+/* of the listed ones that are no patterns */
+
+static ngx_int_t
+ngx_smtp_submit_first(ngx_smtp_session_t *s, ngx_str_t *addr)
+{
+    u_char  *p, *last, *lf;
+
+    p = s->rights->senders.data;
+    last = p + s->rights->senders.len;
+
+    for ( /* void */ ; p < last; p = lf + 1) {
+        lf = ngx_strlchr(p, last, LF);
+
+        if (*p != '@' && lf - p > 1) {
+            addr->data = p;
+            addr->len = lf - p;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
 }

@@ -28,6 +28,13 @@ my @errors = (
     [ 'smtp_sender_delimiter @;', qr/not "@"/ ],
     [ 'smtp_sender_delimiter "";', qr/not ""/ ],
     [ 'smtp_qualified_domains some;', qr/invalid value "some"/ ],
+    [ 'smtp_from_check all;', qr/invalid value "all"/ ],
+    [ 'smtp_header_check some;', qr/invalid value "some"/ ],
+    [ 'smtp_header_repair sender;', qr/invalid value "sender"/ ],
+    [ 'smtp_header_repair date off;',
+      qr/"smtp_header_repair" has "off" and others/ ],
+    [ 'smtp_header_fold some;', qr/invalid value "some"/ ],
+    [ 'smtp_received_client some;', qr/invalid value "some"/ ],
 );
 
 my @good = (
@@ -37,6 +44,9 @@ my @good = (
     'smtp_sender_check listed; smtp_sender_domain any;',
     'smtp_sender_domain none; smtp_sender_delimiter off;',
     'smtp_sender_domain mail.example.com; smtp_sender_delimiter -;',
+    'smtp_from_check reject; smtp_header_check on; smtp_header_fold on;',
+    'smtp_header_repair date message_id from bcc return_path;',
+    'smtp_submission on; smtp_header_repair off; smtp_received_client off;',
 );
 
 my $t = Test::Nginx::SmtpExt->new();

@@ -307,6 +307,11 @@ BARE_IN_DATA | | the message has a bare CR or LF, without `smtp_bare_newline nor
 NUL_IN_DATA | | a message with a NUL octet, `smtp_nul reject`
 HEADER_8BIT | | a header with 8-bit octets, without SMTPUTF8, `smtp_header_8bit reject`
 TEXT_LINE_TOO_LONG | | a line of a message longer than `smtp_max_text_line`
+FIELD_TWICE | field | a message with a field twice that may be there once, `smtp_header_check on`
+FIELD_BAD | field | a message with a field of addresses that has something else in it, `smtp_header_check on`
+FIELD_UNQUALIFIED | field | a domain in it has no dot, `smtp_header_check on` and `smtp_qualified_domains on`
+NO_FROM | | a message without From, `smtp_header_check on`, and no address to put there
+FROM_DENIED | | an address in From is none that the user may have, `smtp_from_check reject`
 LOOP | | the message has more `Received` fields than `smtp_max_received`
 NO_STORAGE | | a file could not be written: disk full, quota, too large
 NO_MAILBOX | | the recipient's Maildir has a path with variables, and a value can't be a name of a folder

@@ -71,6 +71,7 @@ typedef struct {
     ngx_uint_t   done;
     ngx_uint_t   dots;
     ngx_uint_t   fields;
+    ngx_uint_t   inner_dots;     /* lines in a write, but for its first */
 } run_t;
 
 
@@ -493,9 +494,14 @@ last(ngx_smtp_edit_t *edit)
 static void
 write_out(void *data, u_char *p, size_t len)
 {
-    run_t  *run;
+    run_t   *run;
+    size_t   i;
 
     run = data;
+
+    for (i = 1; i < len; i++) {
+        run->inner_dots += (p[i] == '.' && p[i - 1] == LF);
+    }
 
     out_write(&run->out, p, len);
 }
@@ -614,6 +620,11 @@ test_rest(void)
     expand(&in, ".A: b||.c|");
     run(&r, dots, &in, 0, 0, NULL);
     tap_ok(r.dots == 3, "lines that are put and begin with a dot are counted");
+
+    r.inner_dots = 0;
+    expand(&in, ".A: b||.c|");
+    run(&r, dots, &in, 4, 1, NULL);
+    tap_ok(r.inner_dots == 0, "and each of them begins a write");
 
     ngx_memzero(&fold, sizeof(ngx_smtp_fold_t));
     fold.write = write_out;
