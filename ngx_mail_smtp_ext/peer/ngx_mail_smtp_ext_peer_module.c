@@ -109,6 +109,13 @@ static ngx_command_t  ngx_mail_smtp_ext_peer_commands[] = {
       offsetof(ngx_smtp_upstream_t, resolver_timeout),
       NULL },
 
+    { ngx_string("smtp_health_check"),
+      NGX_SMTP_PEER_UPS_CONF|NGX_CONF_ANY,
+      ngx_smtp_check_conf,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("queue"),
       NGX_SMTP_PEER_UPS_CONF|NGX_CONF_TAKE12,
       ngx_smtp_upstream_conf_queue,
@@ -274,7 +281,7 @@ ngx_mail_smtp_ext_peer_init_main_conf(ngx_conf_t *cf, void *conf)
 
 /*
  * What a worker in this place had in use before it was killed is free; and
- * names are asked for.
+ * names are asked for, and servers are checked.
  */
 
 static ngx_int_t
@@ -304,6 +311,10 @@ ngx_mail_smtp_ext_peer_init_process(ngx_cycle_t *cycle)
         if (upstreams[i]->nnames) {
             ngx_smtp_peer_names_start(upstreams[i]);
         }
+
+        if (upstreams[i]->check) {
+            ngx_smtp_check_start(upstreams[i]);
+        }
     }
 
     return NGX_OK;
@@ -331,6 +342,10 @@ ngx_mail_smtp_ext_peer_exit_process(ngx_cycle_t *cycle)
 
     for (i = 0; i < conf->upstreams.nelts; i++) {
         ngx_smtp_peer_cache_close(upstreams[i]);
+
+        if (upstreams[i]->check_event.handler) {
+            ngx_smtp_check_exit(upstreams[i]);
+        }
     }
 }
 

@@ -121,7 +121,7 @@ ngx_smtp_peer_choose(ngx_smtp_peer_t *peer)
         ngx_smtp_peer_choose_key(peer);
     }
 
-    if (peer->upstream->cache_version != servers->version) {
+    if (peer->upstream->cache_gone != servers->gone) {
         ngx_smtp_peer_cache_sweep(peer->upstream);
     }
 
@@ -203,7 +203,9 @@ ngx_smtp_peer_choose_locked(ngx_smtp_peer_t *peer)
     } while (server == NULL && ngx_smtp_peer_forgive(peer, now));
 
     if (server == NULL) {
-        peer->unresolved = !peer->busy && ngx_smtp_peer_names_unasked(servers);
+        peer->unresolved = !peer->busy
+                           && (ngx_smtp_peer_names_unasked(servers)
+                               || ngx_smtp_servers_checking(servers));
         return NULL;
     }
 

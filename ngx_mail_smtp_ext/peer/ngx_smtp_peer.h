@@ -30,11 +30,44 @@ typedef struct ngx_smtp_server_s    ngx_smtp_server_t;
 typedef struct {
     ngx_uint_t             requests;         /* times it was chosen */
     ngx_uint_t             failures;
-    ngx_uint_t             outages;
+    ngx_uint_t             outages;          /* max_fails was reached */
+    ngx_uint_t             checks;
+    ngx_uint_t             checks_failed;
+    ngx_uint_t             unhealthy;        /* times it became so */
     time_t                 selected;         /* the last time; 0: never */
-    time_t                 since;            /* of the outage, or its end */
+    time_t                 since;            /* it is up, or down; 0: always */
 } ngx_smtp_server_count_t;
 
+
+/* how a server of a group stands */
+typedef struct {
+    ngx_str_t                upstream;
+    ngx_uint_t               waiting;        /* in this worker, for any of the
+                                                group */
+    ngx_str_t                server;         /* "127.0.0.1:25" */
+    ngx_uint_t               weight;
+    ngx_uint_t               conns;          /* in use */
+    ngx_uint_t               max_conns;      /* 0: no limit */
+    ngx_smtp_server_count_t  count;
+
+    unsigned                 backup:1;
+    unsigned                 down:1;         /* by configuration */
+    unsigned                 failing:1;      /* max_fails */
+    unsigned                 unhealthy:1;    /* by checks */
+    unsigned                 checking:1;     /* ... none has been yet */
+    unsigned                 starting:1;     /* slowly */
+} ngx_smtp_server_state_t;
+
+
+typedef void (*ngx_smtp_server_state_pt)(ngx_smtp_server_state_t *state,
+    void *data);
+
+/*
+ * Run time: calls each() for every server of every smtp_upstream{}.  It must
+ * be quick and must not log, since a lock is held; what state points to is
+ * gone afterwards.
+ */
+void ngx_smtp_upstream_states(ngx_smtp_server_state_pt each, void *data);
 
 /*
  * Configuration time: the group that is named by url.  A name that some

@@ -112,6 +112,7 @@ ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream, ngx_connection_t *c,
     if (upstream->keepalive == 0
         || own->server == NULL
         || own->server->zombie
+        || own->server->unhealthy
         || requests >= upstream->keepalive_requests
         || ngx_current_msec - c->start_time > upstream->keepalive_time
         || socklen > (socklen_t) sizeof(ngx_sockaddr_t)
@@ -257,7 +258,7 @@ ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream, ngx_uint_t serial,
 
 /*
  * The connection counts for its server again.  NGX_BUSY: max_conns is
- * reached.  NGX_DECLINED: the server is gone.
+ * reached.  NGX_DECLINED: the server is gone, or unhealthy.
  */
 
 static ngx_int_t
@@ -277,7 +278,7 @@ ngx_smtp_peer_cache_hold(ngx_smtp_kept_t *item)
     server = ngx_smtp_servers_find(item->upstream, item->server,
                                    item->server_id);
 
-    if (server && !server->zombie) {
+    if (server && !server->zombie && !server->unhealthy) {
         max = server->conf->max_conns;
         rc = (max && server->conns >= max) ? NGX_BUSY : NGX_OK;
     }
@@ -306,7 +307,7 @@ ngx_smtp_peer_cache_sweep(ngx_smtp_upstream_t *upstream)
 
     servers = upstream->servers;
 
-    upstream->cache_version = servers->version;
+    upstream->cache_gone = servers->gone;
 
     for (q = ngx_queue_head(&upstream->cache);
          q != ngx_queue_sentinel(&upstream->cache);
@@ -319,7 +320,7 @@ ngx_smtp_peer_cache_sweep(ngx_smtp_upstream_t *upstream)
 
         server = ngx_smtp_servers_find(upstream, item->server,
                                        item->server_id);
-        gone = (server == NULL || server->zombie);
+        gone = (server == NULL || server->zombie || server->unhealthy);
 
         ngx_smtp_servers_unlock(servers);
 

@@ -144,7 +144,7 @@ ngx_smtp_peer_consistent_at(ngx_smtp_peer_t *peer,
             continue;
         }
 
-        total += ngx_smtp_peer_weigh(server);
+        total += ngx_smtp_peer_weigh(peer->upstream->servers, server);
 
         if (best == NULL || server->current_weight > best->current_weight) {
             best = server;

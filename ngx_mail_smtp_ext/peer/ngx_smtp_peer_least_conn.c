@@ -33,10 +33,12 @@ static ngx_smtp_server_t *
 ngx_smtp_peer_least_conn_get(ngx_smtp_peer_t *peer,
     ngx_smtp_server_set_t *set, time_t now)
 {
-    ngx_int_t           rc, total;
-    ngx_uint_t          many;
-    ngx_smtp_server_t  *server, *least, *best;
+    ngx_int_t            rc, total;
+    ngx_uint_t           many;
+    ngx_smtp_server_t   *server, *least, *best;
+    ngx_smtp_servers_t  *servers;
 
+    servers = peer->upstream->servers;
     least = NULL;
     many = 0;
 
@@ -46,7 +48,7 @@ ngx_smtp_peer_least_conn_get(ngx_smtp_peer_t *peer,
             continue;
         }
 
-        rc = least ? ngx_smtp_peer_load_cmp(server, least) : -1;
+        rc = least ? ngx_smtp_peer_load_cmp(servers, server, least) : -1;
 
         if (rc < 0) {
             least = server;
@@ -66,13 +68,13 @@ ngx_smtp_peer_least_conn_get(ngx_smtp_peer_t *peer,
 
     for (server = least; server; server = server->next) {
 
-        if (ngx_smtp_peer_load_cmp(server, least) != 0
+        if (ngx_smtp_peer_load_cmp(servers, server, least) != 0
             || !ngx_smtp_peer_candidate(peer, server, now))
         {
             continue;
         }
 
-        total += ngx_smtp_peer_weigh(server);
+        total += ngx_smtp_peer_weigh(servers, server);
 
         if (best == NULL || server->current_weight > best->current_weight) {
             best = server;
@@ -86,8 +88,15 @@ ngx_smtp_peer_least_conn_get(ngx_smtp_peer_t *peer,
 
 
 ngx_int_t
-ngx_smtp_peer_load_cmp(ngx_smtp_server_t *one, ngx_smtp_server_t *two)
+ngx_smtp_peer_load_cmp(ngx_smtp_servers_t *servers, ngx_smtp_server_t *one,
+    ngx_smtp_server_t *two)
 {
-    return (ngx_int_t) (one->conns * two->weight)
-           - (ngx_int_t) (two->conns * one->weight);
+    int64_t  first, second;
+
+    first = (int64_t) one->conns
+            * ngx_smtp_peer_weight(servers, two, two->weight);
+    second = (int64_t) two->conns
+             * ngx_smtp_peer_weight(servers, one, one->weight);
+
+    return (first > second) - (first < second);
 }

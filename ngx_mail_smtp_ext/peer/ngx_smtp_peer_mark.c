@@ -40,7 +40,7 @@ ngx_smtp_peer_down(ngx_smtp_server_t *server, time_t now)
 
     sc = server->conf;
 
-    if (sc->down) {
+    if (sc->down || server->unhealthy) {
         return 1;
     }
 
@@ -262,6 +262,10 @@ ngx_smtp_peer_mark_passed(ngx_smtp_servers_t *servers,
 
     server->outage = 0;
     server->count.since = ngx_time();
+
+    if (max_fails) {
+        ngx_smtp_peer_slow_start(server);
+    }
 
     return NGX_SMTP_PEER_SAY_UP;
 }

@@ -373,7 +373,7 @@ ngx_smtp_peer_names_update(ngx_smtp_answers_t *answers)
         addr = &answers->addrs[i];
         backup = ngx_smtp_peer_names_backup(answers, addr);
 
-        if ((backup && !answers->upstream->balancer->backup)
+        if ((backup && !answers->upstream->balancer->ranks)
             || ngx_smtp_peer_names_have(answers, addr))
         {
             continue;

@@ -35,6 +35,12 @@
 #define NGX_SMTP_PEER_WEIGHT_MAX       65535
 #define NGX_SMTP_PEER_POINTS_WEIGHT    1000
 
+/*
+ * A slow start goes through as many steps, even of a server whose weight is
+ * 1: in groups that have one, weights count by this.
+ */
+#define NGX_SMTP_PEER_SCALE            100
+
 /* addresses of one name that a request tries, whatever the DNS answers */
 #define NGX_SMTP_PEER_ADDRS_MAX        16
 
@@ -57,6 +63,9 @@
 #define NGX_SMTP_PEER_BUSY_LOG         60
 
 
+typedef struct ngx_smtp_check_conf_s  ngx_smtp_check_conf_t;
+
+
 /* a server as configured */
 typedef struct {
     ngx_str_t               url;
@@ -72,6 +81,7 @@ typedef struct {
     ngx_uint_t              max_conns;      /* 0: no limit */
     ngx_uint_t              max_fails;
     time_t                  fail_timeout;
+    ngx_msec_t              slow_start;
 
     u_char                 *file_name;
     ngx_uint_t              line;
@@ -79,6 +89,8 @@ typedef struct {
     unsigned                backup:1;
     unsigned                down:1;
     unsigned                resolve:1;
+    unsigned                checked:1;      /* smtp_health_check */
+    unsigned                mandatory:1;    /* ... before it is used */
 } ngx_smtp_server_conf_t;
 
 
@@ -107,9 +119,16 @@ struct ngx_smtp_server_s {
     time_t                  accessed;       /* of the last failure */
     time_t                  checked;
 
+    ngx_msec_t              start;          /* of a slow start */
+    ngx_uint_t              check_passes;   /* in a row */
+    ngx_uint_t              check_fails;
+
     ngx_smtp_server_count_t count;
 
     unsigned                backup:1;
+    unsigned                starting:1;     /* slowly */
+    unsigned                unhealthy:1;    /* by checks */
+    unsigned                checking:1;     /* ... since there was none yet */
     unsigned                outage:1;       /* it was said that it fails */
     unsigned                zombie:1;       /* gone, but for its conns */
     unsigned                heap:1;         /* not the configuration's pool */
@@ -154,6 +173,8 @@ struct ngx_smtp_servers_s {
     ngx_uint_t              nnames;
 
     ngx_uint_t              version;        /* moves on when servers change */
+    ngx_uint_t              gone;           /* ... when what is kept must go */
+    ngx_uint_t              scale;          /* of weights in a round */
     ngx_uint_t              last_id;
     ngx_uint_t              nworkers;
 
@@ -190,7 +211,8 @@ typedef struct {
     ngx_smtp_server_t    *(*get)(ngx_smtp_peer_t *peer,
                                  ngx_smtp_server_set_t *set, time_t now);
 
-    unsigned                backup:1;       /* goes well with backups */
+    unsigned                ranks:1;        /* "backup" and "slow_start" have
+                                               a meaning */
 } ngx_smtp_balancer_t;
 
 
@@ -215,6 +237,11 @@ struct ngx_smtp_upstream_s {
     void                   *hash_key;       /* of "hash", compiled */
     void                   *points;         /* of "hash ... consistent" */
 
+    ngx_smtp_check_conf_t  *check;          /* NULL: servers are not checked */
+    ngx_queue_t             checks;         /* by this worker */
+    ngx_event_t             check_event;
+    ngx_uint_t              check_version;  /* of servers */
+
     /* who waits for a server */
     ngx_queue_t             waiting;
     ngx_uint_t              nwaiting;
@@ -226,7 +253,7 @@ struct ngx_smtp_upstream_s {
     /* kept connections: last put back first; and unused items */
     ngx_queue_t             cache;
     ngx_queue_t             free;
-    ngx_uint_t              cache_version;  /* of servers, when last swept */
+    ngx_uint_t              cache_gone;     /* servers->gone, when swept */
 
     ngx_uint_t              keepalive;
     ngx_uint_t              keepalive_requests;
@@ -339,6 +366,9 @@ ngx_smtp_server_t *ngx_smtp_servers_new(ngx_smtp_servers_t *servers,
 void ngx_smtp_servers_insert(ngx_smtp_servers_t *servers,
     ngx_smtp_server_t *server);
 
+/* is there one that may be healthy, which its first check will tell? */
+ngx_uint_t ngx_smtp_servers_checking(ngx_smtp_servers_t *servers);
+
 /* takes it out of its set; it is gone when nothing is in use any more */
 void ngx_smtp_servers_remove(ngx_smtp_servers_t *servers,
     ngx_smtp_server_t *server);
@@ -367,14 +397,22 @@ void ngx_smtp_servers_reclaim(ngx_smtp_servers_t *servers,
 /* ngx_smtp_peer_rr.c */
 
 /* server takes part in a round: its weight there */
-ngx_int_t ngx_smtp_peer_weigh(ngx_smtp_server_t *server);
+ngx_int_t ngx_smtp_peer_weigh(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server);
+
+/* out of that weight, scaled, what a server that has just begun gets */
+ngx_int_t ngx_smtp_peer_weight(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *server, ngx_int_t weight);
+
+/* it was down, and is not any more */
+void ngx_smtp_peer_slow_start(ngx_smtp_server_t *server);
 
 
 /* ngx_smtp_peer_least_conn.c */
 
 /* < 0: one has less to do than two, for its weight */
-ngx_int_t ngx_smtp_peer_load_cmp(ngx_smtp_server_t *one,
-    ngx_smtp_server_t *two);
+ngx_int_t ngx_smtp_peer_load_cmp(ngx_smtp_servers_t *servers,
+    ngx_smtp_server_t *one, ngx_smtp_server_t *two);
 
 
 /* ngx_smtp_peer_consistent.c */
@@ -399,6 +437,18 @@ ngx_uint_t ngx_smtp_peer_names_unasked(ngx_smtp_servers_t *servers);
 ngx_smtp_server_t *ngx_smtp_peer_names_add(ngx_smtp_servers_t *servers,
     ngx_smtp_name_t *name, struct sockaddr *sockaddr, socklen_t socklen,
     ngx_str_t *target, ngx_uint_t weight, ngx_uint_t backup);
+
+
+/* ngx_smtp_check_conf.c, ngx_smtp_check.c */
+
+char *ngx_smtp_check_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* check may be NULL */
+ngx_uint_t ngx_smtp_check_mandatory(ngx_smtp_check_conf_t *check);
+
+/* of a worker: begins to check, ends it */
+void ngx_smtp_check_start(ngx_smtp_upstream_t *upstream);
+void ngx_smtp_check_exit(ngx_smtp_upstream_t *upstream);
 
 
 /* ngx_smtp_peer_zone.c */
@@ -492,7 +542,7 @@ ngx_int_t ngx_smtp_peer_cache_init(ngx_pool_t *pool,
     ngx_smtp_upstream_t *upstream);
 void ngx_smtp_peer_cache_close(ngx_smtp_upstream_t *upstream);
 
-/* closes those whose server is gone */
+/* closes those whose server is gone, or unhealthy */
 void ngx_smtp_peer_cache_sweep(ngx_smtp_upstream_t *upstream);
 
 /* leaves at most that many to a server */

@@ -96,7 +96,9 @@ ngx_smtp_peer_random_two(ngx_smtp_peer_t *peer, ngx_smtp_server_set_t *set,
 
     two = ngx_smtp_peer_random_draw(peer, set, now, one);
 
-    if (two && ngx_smtp_peer_load_cmp(two, one) <= 0) {
+    if (two
+        && ngx_smtp_peer_load_cmp(peer->upstream->servers, two, one) <= 0)
+    {
         return two;
     }
 

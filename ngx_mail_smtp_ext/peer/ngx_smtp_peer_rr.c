@@ -45,7 +45,7 @@ ngx_smtp_peer_rr_get(ngx_smtp_peer_t *peer, ngx_smtp_server_set_t *set,
             continue;
         }
 
-        total += ngx_smtp_peer_weigh(server);
+        total += ngx_smtp_peer_weigh(peer->upstream->servers, server);
 
         if (best == NULL || server->current_weight > best->current_weight) {
             best = server;
@@ -61,11 +61,11 @@ ngx_smtp_peer_rr_get(ngx_smtp_peer_t *peer, ngx_smtp_server_set_t *set,
 
 
 ngx_int_t
-ngx_smtp_peer_weigh(ngx_smtp_server_t *server)
+ngx_smtp_peer_weigh(ngx_smtp_servers_t *servers, ngx_smtp_server_t *server)
 {
     ngx_int_t  weight;
 
-    weight = server->effective_weight;
+    weight = ngx_smtp_peer_weight(servers, server, server->effective_weight);
 
     server->current_weight += weight;
 
@@ -74,4 +74,40 @@ ngx_smtp_peer_weigh(ngx_smtp_server_t *server)
     }
 
     return weight;
+}
+
+
+ngx_int_t
+ngx_smtp_peer_weight(ngx_smtp_servers_t *servers, ngx_smtp_server_t *server,
+    ngx_int_t weight)
+{
+    ngx_msec_t  time, slow_start;
+
+    weight *= servers->scale;
+
+    if (!server->starting || weight == 0) {
+        return weight;
+    }
+
+    slow_start = server->conf->slow_start;
+    time = ngx_current_msec - server->start;
+
+    if (time >= slow_start) {
+        server->starting = 0;
+        return weight;
+    }
+
+    weight = (ngx_int_t) ((uint64_t) weight * time / slow_start);
+
+    return ngx_max(weight, 1);
+}
+
+
+void
+ngx_smtp_peer_slow_start(ngx_smtp_server_t *server)
+{
+    if (server->conf->slow_start) {
+        server->starting = 1;
+        server->start = ngx_current_msec;
+    }
 }

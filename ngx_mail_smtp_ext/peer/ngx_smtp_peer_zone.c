@@ -251,7 +251,7 @@ ngx_smtp_peer_zone_name(ngx_smtp_upstream_t *upstream, ngx_smtp_name_t *name,
             backup = name->conf->backup
                      || (server->backup && !from->conf->backup);
 
-            if (backup && !upstream->balancer->backup) {
+            if (backup && !upstream->balancer->ranks) {
                 continue;
             }
 
@@ -310,6 +310,17 @@ ngx_smtp_peer_zone_copy(ngx_smtp_server_t *to, ngx_smtp_server_t *from)
     to->checked = from->checked;
     to->outage = from->outage;
     to->count = from->count;
+    to->starting = from->starting && to->conf->slow_start;
+    to->start = from->start;
+
+    /* what was found out by checks, as long as there are some */
+
+    if (to->conf->checked && from->count.checks && !to->conf->down) {
+        to->unhealthy = from->unhealthy;
+        to->checking = from->checking;
+        to->check_passes = from->check_passes;
+        to->check_fails = from->check_fails;
+    }
 
     if (to->weight == from->weight) {
         to->effective_weight = from->effective_weight;

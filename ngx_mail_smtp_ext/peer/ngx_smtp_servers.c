@@ -49,9 +49,14 @@ ngx_smtp_servers_fill(ngx_smtp_servers_t *servers,
         }
     }
 
+    servers->scale = 1;
     sc = upstream->confs->elts;
 
     for (i = 0; i < upstream->confs->nelts; i++) {
+
+        if (sc[i].slow_start) {
+            servers->scale = NGX_SMTP_PEER_SCALE;
+        }
 
         if (sc[i].resolve) {
             servers->names[servers->nnames++].conf = &sc[i];
@@ -108,6 +113,8 @@ ngx_smtp_servers_new(ngx_smtp_servers_t *servers, ngx_smtp_server_conf_t *sc,
     server->backup = sc->backup;
     server->weight = sc->weight;
     server->effective_weight = sc->weight;
+    server->unhealthy = sc->mandatory && !sc->down;
+    server->checking = server->unhealthy;
 
     server->name.data = p;
 
@@ -204,6 +211,7 @@ ngx_smtp_servers_remove(ngx_smtp_servers_t *servers,
     set->weight -= server->weight;
 
     ngx_smtp_servers_changed(servers);
+    servers->gone++;
 
     server->zombie = 1;
     server->next = servers->zombies;
@@ -212,6 +220,24 @@ ngx_smtp_servers_remove(ngx_smtp_servers_t *servers,
     if (server->conns == 0) {
         ngx_smtp_servers_free(servers, server);
     }
+}
+
+
+ngx_uint_t
+ngx_smtp_servers_checking(ngx_smtp_servers_t *servers)
+{
+    ngx_uint_t          i;
+    ngx_smtp_server_t  *server;
+
+    for (i = 0; i < 2; i++) {
+        for (server = servers->sets[i].first; server; server = server->next) {
+            if (server->checking) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 

@@ -504,18 +504,20 @@ ngx_smtp_upstream_check(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream)
 
     for (i = 0; i < upstream->confs->nelts; i++) {
 
-        if (!sc[i].backup) {
-            continue;
-        }
+        backups += sc[i].backup;
 
-        backups++;
+        sc[i].checked = (upstream->check != NULL);
+        sc[i].mandatory = ngx_smtp_check_mandatory(upstream->check);
 
-        if (!upstream->balancer->backup) {
+        if (!upstream->balancer->ranks
+            && (sc[i].backup || sc[i].slow_start))
+        {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "balancing method \"%V\" does not support parameter "
-                          "\"backup\" in upstream \"%V\" in %s:%ui",
-                          &upstream->balancer->name, &upstream->name,
-                          sc[i].file_name, sc[i].line);
+                          "\"%s\" in upstream \"%V\" in %s:%ui",
+                          &upstream->balancer->name,
+                          sc[i].backup ? "backup" : "slow_start",
+                          &upstream->name, sc[i].file_name, sc[i].line);
             return NGX_ERROR;
         }
     }

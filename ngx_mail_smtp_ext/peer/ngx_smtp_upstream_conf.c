@@ -120,6 +120,11 @@ ngx_smtp_upstream_conf_param(ngx_str_t *value, ngx_smtp_server_conf_t *sc)
         return (n != NGX_ERROR) ? NGX_OK : NGX_ERROR;
     }
 
+    if (ngx_smtp_upstream_conf_time(value, "slow_start=", 0, &n) == NGX_OK) {
+        sc->slow_start = n;
+        return (n != NGX_ERROR) ? NGX_OK : NGX_ERROR;
+    }
+
     if (ngx_strcmp(value->data, "backup") == 0) {
         sc->backup = 1;
         return NGX_OK;

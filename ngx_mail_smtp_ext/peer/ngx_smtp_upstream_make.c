@@ -73,6 +73,7 @@ ngx_smtp_upstream_make(ngx_pool_t *pool, ngx_str_t *host, in_port_t port)
 
     sc->weight = 1;
     servers->pool = pool;
+    servers->scale = 1;
 
     server = ngx_smtp_servers_new(servers, sc, addr.sockaddr, addr.socklen,
                                   NULL);

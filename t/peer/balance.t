@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll slow /;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->write_conf(<<'EOC')->plan(25)->run();
+$t->write_conf(<<'EOC')->plan(29)->run();
 %%GLOBALS%%
 
 events { }
@@ -35,6 +35,12 @@ mail {
     smtp_upstream fails {
         server     127.0.0.1:%%PORT_a%%  max_fails=2  fail_timeout=2s;
         server     127.0.0.1:%%PORT_b%%  backup;
+        keepalive  0;
+    }
+
+    smtp_upstream slowly {
+        server     127.0.0.1:%%PORT_a%%  fail_timeout=1s  slow_start=1h;
+        server     127.0.0.1:%%PORT_b%%;
         keepalive  0;
     }
 
@@ -59,6 +65,12 @@ mail {
         listen     127.0.0.1:%%PORT_fails%%;
         protocol   smtp_ext;
         smtp_pass  smtp://fails;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_slowly%%;
+        protocol   smtp_ext;
+        smtp_pass  smtp://slowly;
     }
 
     server {
@@ -187,6 +199,16 @@ $mta{$_}->set(fault => undef) for 'a', 'b';
 is send_to('fails'), '250 2.0.0 OK x1',
    'when all are down the marks are forgotten';
 delivered();
+
+# slow_start: who comes back gets little at first
+
+$mta{a}->set(fault => { at => 'CONNECT', do => 'close' });
+send_to('slowly', 4);
+is delivered(), 'b4', 'one of two is down';
+$mta{a}->set(fault => undef);
+ok poll(sub { send_to('slowly'); delivered() eq 'a1' }, 8), 'it comes back';
+is send_to('slowly', 20), '250 2.0.0 OK x20', 'twenty messages';
+like delivered(), qr/^(?:a1 b19|b20)$/, 'it gets hardly any';
 
 # unix sockets
 
