@@ -16,6 +16,7 @@ use Test::Nginx::SmtpExt::Util qw/ scaled /;
 
 my $t = Test::Nginx::SmtpExt->new();
 my $ms = scaled(400);
+my $more = scaled(2000);
 
 $t->write_conf(<<"EOC");
 %%GLOBALS%%
@@ -71,6 +72,28 @@ mail {
         smtp_pass       once;
         smtp_pass_mode  buffered;
     }
+
+    # for large messages: the scripted server needs its time for them
+
+    server {
+        listen          127.0.0.1:%%PORT_large%%;
+        protocol        smtp_ext;
+        smtp_pass       once;
+        smtp_pass_mode  buffered;
+
+        smtp_pass_send_timeout   ${more}ms;
+        smtp_pass_final_timeout  ${more}ms;
+    }
+
+    server {
+        listen          127.0.0.1:%%PORT_patient%%;
+        protocol        smtp_ext;
+        smtp_pass       once;
+        smtp_pass_mode  buffered;
+
+        smtp_pass_send_timeout   60s;
+        smtp_pass_final_timeout  60s;
+    }
 }
 EOC
 
@@ -105,7 +128,7 @@ $t->plan(199)->run();
 
 sub client {
     my ($port) = @_;
-    my $c = $t->client($port, timeout => 15);
+    my $c = $t->client($port, timeout => 30);
 
     $c->read_reply();
     $c->ehlo();
@@ -271,11 +294,13 @@ is result($c->send_message()), "$ok, 0/0, 0/1", '421 to RCPT';
 
 my $big = ('x' x 78 . "\r\n") x 250_000;
 
-$c = client('once');
-
 for my $do (qw/ answer_close answer_stall /) {
-    for my $case ([ 'small', "x\r\n" ], [ 'big', $big ]) {
-        my ($name, $data) = @$case;
+    for my $case ([ 'small', "x\r\n", 'once' ],
+                  [ 'big', $big, $do eq 'answer_stall' ? 'large' : 'patient' ])
+    {
+        my ($name, $data, $port) = @$case;
+
+        $c = client($port);
 
         for my $reply ('550 5.1.1 gone', '450 4.2.0 later') {
             $first->set(on => { RCPT => $reply },
@@ -301,6 +326,7 @@ for my $do (qw/ answer_close answer_stall /) {
 
 # refused while it is being sent
 
+$c = client('patient');
 $first->set(on => { EOM => '552 5.3.4 Too big already' },
             fault => { at => 'EOM', do => 'early' });
 mark();
