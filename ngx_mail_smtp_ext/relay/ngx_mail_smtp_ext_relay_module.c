@@ -89,7 +89,40 @@ static ngx_conf_bitmask_t  ngx_mail_smtp_ext_relay_ssl_protocols[] = {
 };
 
 
+static ngx_conf_bitmask_t  ngx_mail_smtp_ext_relay_next[] = {
+    { ngx_string("error"), NGX_SMTP_NEXT_ERROR },
+    { ngx_string("timeout"), NGX_SMTP_NEXT_TIMEOUT },
+    { ngx_string("invalid_reply"), NGX_SMTP_NEXT_INVALID },
+    { ngx_string("unavailable"), NGX_SMTP_NEXT_UNAVAILABLE },
+    { ngx_string("mail_4xx"), NGX_SMTP_NEXT_MAIL },
+    { ngx_string("message_4xx"), NGX_SMTP_NEXT_MESSAGE },
+    { ngx_string("off"), NGX_SMTP_NEXT_OFF },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
+
+    { ngx_string("smtp_next_upstream"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, next),
+      &ngx_mail_smtp_ext_relay_next },
+
+    { ngx_string("smtp_next_upstream_tries"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, next_tries),
+      NULL },
+
+    { ngx_string("smtp_next_upstream_timeout"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, next_timeout),
+      NULL },
 
     { ngx_string("smtp_pass_mode"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
@@ -343,6 +376,8 @@ ngx_mail_smtp_ext_relay_create_conf(ngx_conf_t *cf)
     }
 
     conf->mode = NGX_CONF_UNSET_UINT;
+    conf->next_tries = NGX_CONF_UNSET_UINT;
+    conf->next_timeout = NGX_CONF_UNSET_MSEC;
     conf->tls_mode = NGX_CONF_UNSET_UINT;
     conf->tls_retry = NGX_CONF_UNSET_MSEC;
     conf->connect_timeout = NGX_CONF_UNSET_MSEC;
@@ -375,6 +410,25 @@ ngx_mail_smtp_ext_relay_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
 
     service->stream = (conf->mode == NGX_SMTP_PASS_STREAM);
+
+    ngx_conf_merge_bitmask_value(conf->next, prev->next,
+                                 (NGX_CONF_BITMASK_SET
+                                  |NGX_SMTP_NEXT_ERROR
+                                  |NGX_SMTP_NEXT_TIMEOUT
+                                  |NGX_SMTP_NEXT_INVALID
+                                  |NGX_SMTP_NEXT_UNAVAILABLE
+                                  |NGX_SMTP_NEXT_MAIL));
+
+    if (conf->next & NGX_SMTP_NEXT_OFF) {
+        conf->next = NGX_CONF_BITMASK_SET|NGX_SMTP_NEXT_OFF;
+    }
+
+    ngx_conf_merge_uint_value(conf->next_tries, prev->next_tries, 0);
+
+    /* RFC 5321, 4.5.3.2.3: a client waits for five minutes at RCPT */
+
+    ngx_conf_merge_msec_value(conf->next_timeout, prev->next_timeout,
+                              240000);
 
     ngx_conf_merge_str_value(conf->helo, prev->helo, "");
 

@@ -465,6 +465,7 @@ ngx_smtp_client_parse(ngx_smtp_client_t *client)
     if (rc == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, client->connection->log, 0,
                       "upstream sent an invalid reply");
+        client->why = NGX_SMTP_NEXT_INVALID;
         return NGX_ERROR;
     }
 
@@ -583,6 +584,8 @@ ngx_smtp_client_answer(ngx_smtp_client_t *client)
 
     ngx_log_error(NGX_LOG_ERR, c->log, 0, "upstream said: \"%ui %V\"",
                   code, &client->reply.text);
+
+    client->why = NGX_SMTP_NEXT_UNAVAILABLE;
 
     return NGX_ERROR;
 }

@@ -43,6 +43,16 @@ typedef struct ngx_smtp_client_s  ngx_smtp_client_t;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_smtps;
 
 
+/* smtp_next_upstream: what makes another server be tried */
+#define NGX_SMTP_NEXT_ERROR        0x02
+#define NGX_SMTP_NEXT_TIMEOUT      0x04
+#define NGX_SMTP_NEXT_INVALID      0x08      /* what is no reply */
+#define NGX_SMTP_NEXT_UNAVAILABLE  0x10      /* 421; the greeting, EHLO */
+#define NGX_SMTP_NEXT_MAIL         0x20      /* 4xx to MAIL */
+#define NGX_SMTP_NEXT_MESSAGE      0x40      /* 4xx to the message */
+#define NGX_SMTP_NEXT_OFF          0x80
+
+
 /* a login at a next hop */
 typedef struct {
     ngx_str_t             user;
@@ -72,6 +82,11 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t            mode;              /* NGX_SMTP_PASS_* */
+
+    ngx_uint_t            next;              /* NGX_SMTP_NEXT_* */
+    ngx_uint_t            next_tries;        /* servers in all; 0: no limit */
+    ngx_msec_t            next_timeout;      /* ... and time; 0: no limit */
+
     ngx_str_t             helo;              /* by default server_name */
 
     ngx_uint_t            tls_mode;          /* NGX_SMTP_PASS_TLS_* */
@@ -175,6 +190,8 @@ struct ngx_smtp_client_s {
     unsigned                again:1;         /* ... with fell_back set */
     unsigned                hopeless:1;      /* and no fault of the server */
     unsigned                fell_back:1;     /* TLS has failed: clear text */
+    ngx_uint_t              why;             /* NGX_SMTP_NEXT_*, of failed();
+                                                0: as the connection has it */
     unsigned                fresh:1;         /* has answered since taken */
     unsigned                connected:1;     /* somebody listens there */
     unsigned                writing:1;       /* written() is being called */

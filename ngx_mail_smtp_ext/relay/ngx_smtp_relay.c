@@ -50,6 +50,8 @@ static void ngx_smtp_relay_attach(ngx_smtp_relay_t *relay,
 static void ngx_smtp_relay_log_tls(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_retire(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_ready(ngx_smtp_client_t *client);
+static ngx_uint_t ngx_smtp_relay_may_retry(ngx_smtp_relay_t *relay,
+    ngx_uint_t why);
 static void ngx_smtp_relay_no_server(ngx_smtp_relay_t *relay);
 
 
@@ -277,6 +279,8 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
     relay->mail_failed = 0;
     relay->bye = 0;
     relay->drop = 0;
+    relay->tries = 0;
+    relay->begun_at = ngx_current_msec;
 
     ngx_memzero(&relay->failure, sizeof(ngx_smtp_verdict_t));
     ngx_memzero(&relay->last, sizeof(ngx_smtp_verdict_t));
@@ -325,6 +329,7 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
 
     if (relay->client) {
         relay->kept = 1;
+        relay->tries = 1;
         relay->client->fresh = 0;
         relay->delivery->log.connect_time = 0;
 
@@ -387,6 +392,40 @@ ngx_smtp_relay_park(ngx_smtp_delivery_t *d)
 
 
 void
+ngx_smtp_relay_retry(ngx_smtp_relay_t *relay, ngx_uint_t why,
+    ngx_uint_t failed)
+{
+    relay->why = why;
+
+    if (relay->reading_spool || ngx_smtp_relay_may_retry(relay, why)) {
+        ngx_smtp_relay_next(relay, failed);
+        return;
+    }
+
+    if (relay->got) {
+        relay->got = 0;
+        ngx_smtp_peer_free(&relay->peer, failed);
+    }
+
+    ngx_smtp_relay_no_server(relay);
+}
+
+
+static ngx_uint_t
+ngx_smtp_relay_may_retry(ngx_smtp_relay_t *relay, ngx_uint_t why)
+{
+    ngx_smtp_relay_conf_t  *conf;
+
+    conf = relay->conf;
+
+    return (conf->next & why)
+           && (conf->next_tries == 0 || relay->tries < conf->next_tries)
+           && (conf->next_timeout == 0
+               || ngx_current_msec - relay->begun_at < conf->next_timeout);
+}
+
+
+void
 ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed)
 {
     ngx_int_t  rc;
@@ -423,6 +462,7 @@ ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed)
         }
 
         relay->got = 1;
+        relay->tries++;
 
         if (ngx_smtp_relay_try(relay) == NGX_OK) {
             return;
@@ -430,6 +470,11 @@ ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed)
 
         relay->got = 0;
         ngx_smtp_peer_free(&relay->peer, 1);
+
+        if (!ngx_smtp_relay_may_retry(relay, NGX_SMTP_NEXT_ERROR)) {
+            ngx_smtp_relay_no_server(relay);
+            return;
+        }
     }
 }
 
@@ -447,6 +492,7 @@ ngx_smtp_relay_resolved(ngx_smtp_op_t *op)
     }
 
     relay->got = 1;
+    relay->tries++;
 
     ngx_smtp_relay_connect(relay);
 }
@@ -458,7 +504,7 @@ static void
 ngx_smtp_relay_connect(ngx_smtp_relay_t *relay)
 {
     if (ngx_smtp_relay_try(relay) != NGX_OK) {
-        ngx_smtp_relay_next(relay, 1);
+        ngx_smtp_relay_retry(relay, NGX_SMTP_NEXT_ERROR, 1);
     }
 }
 
@@ -602,7 +648,7 @@ ngx_smtp_relay_ready(ngx_smtp_client_t *client)
 void
 ngx_smtp_relay_failed(ngx_smtp_client_t *client)
 {
-    ngx_uint_t         stale, connected, hopeless;
+    ngx_uint_t         why, stale, connected, hopeless;
     ngx_smtp_reply_e   failure;
     ngx_smtp_relay_t  *relay;
 
@@ -617,6 +663,13 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
     relay->way.clear = client->again;
     connected = client->connected;
     hopeless = client->hopeless;
+    why = client->why;
+
+    if (why == 0) {
+        why = client->connection->timedout ? NGX_SMTP_NEXT_TIMEOUT
+                                           : NGX_SMTP_NEXT_ERROR;
+    }
+
     failure = client->failure ? client->failure : NGX_SMTP_REPLY_SERVER_BROKEN;
 
     relay->client = NULL;
@@ -640,7 +693,7 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
         relay->last = relay->failure;
 
         if (relay->mail_failed && relay->failure.code / 100 == 4) {
-            ngx_smtp_relay_next(relay, 0);
+            ngx_smtp_relay_retry(relay, NGX_SMTP_NEXT_MAIL, 0);
             return;
         }
 
@@ -663,6 +716,7 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
             return;
         }
 
+        relay->tries = 0;
         ngx_smtp_relay_next(relay, 0);
         return;
     }
@@ -681,7 +735,7 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
         return;
     }
 
-    ngx_smtp_relay_next(relay, 1);
+    ngx_smtp_relay_retry(relay, why, 1);
 }
 
 

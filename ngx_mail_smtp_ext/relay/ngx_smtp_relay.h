@@ -58,6 +58,10 @@ typedef struct {
     ngx_uint_t               nrefused;
     ngx_smtp_rcpt_t         *answering;      /* whose reply is due */
 
+    ngx_uint_t               tries;          /* servers so far */
+    ngx_msec_t               begun_at;
+    ngx_uint_t               why;            /* retry() that has to wait */
+
     ngx_smtp_spool_reader_t  reader;
     u_char                  *raw;            /* a piece of the spool */
     u_char                  *stuffed;        /* ... with dots doubled */
@@ -104,6 +108,10 @@ void ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
 void ngx_smtp_relay_cancel(ngx_smtp_op_t *op);
 void ngx_smtp_relay_failed(ngx_smtp_client_t *client);
 void ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed);
+
+/* the same if smtp_next_upstream has NGX_SMTP_NEXT_* why, else that was all */
+void ngx_smtp_relay_retry(ngx_smtp_relay_t *relay, ngx_uint_t why,
+    ngx_uint_t failed);
 void ngx_smtp_relay_finish(ngx_smtp_relay_t *relay);
 
 /* the reply as a verdict of ours, copied to the transaction's pool */

@@ -379,7 +379,7 @@ ngx_smtp_relay_body_read(ngx_smtp_op_t *op)
 
     if (relay->client == NULL) {
         /* the server has gone meanwhile */
-        ngx_smtp_relay_next(relay, 1);
+        ngx_smtp_relay_retry(relay, relay->why, 1);
         return;
     }
 

@@ -50,6 +50,8 @@ static ngx_int_t ngx_smtp_relay_reply(ngx_smtp_relay_t *relay,
 static ngx_int_t ngx_smtp_relay_reply_rcpt(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_message_failed(ngx_smtp_relay_t *relay,
+    ngx_smtp_verdict_t *verdict);
 static ngx_int_t ngx_smtp_relay_reply_part(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_settle(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_server_failed(ngx_smtp_relay_t *relay);
@@ -751,7 +753,9 @@ ngx_smtp_relay_server_failed(ngx_smtp_relay_t *relay)
      * a group of servers out of use.
      */
 
-    ngx_smtp_relay_next(relay, relay->bye);
+    ngx_smtp_relay_retry(relay, relay->bye ? NGX_SMTP_NEXT_UNAVAILABLE
+                                           : NGX_SMTP_NEXT_MAIL,
+                         relay->bye);
 
     return NGX_DONE;
 }
@@ -840,9 +844,32 @@ ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay)
 
     relay->client->tx_open = (relay->chunk && verdict.code / 100 != 2);
 
+    if (verdict.code / 100 == 4 && !relay->bye && !relay->open
+        && (relay->conf->next & NGX_SMTP_NEXT_MESSAGE))
+    {
+        return ngx_smtp_relay_message_failed(relay, &verdict);
+    }
+
     relay->failure = verdict;
 
     ngx_smtp_relay_finish(relay);
+
+    return NGX_DONE;
+}
+
+
+/* it has said that it did not take the message, so another may have it */
+
+static ngx_int_t
+ngx_smtp_relay_message_failed(ngx_smtp_relay_t *relay,
+    ngx_smtp_verdict_t *verdict)
+{
+    relay->last = *verdict;
+
+    ngx_smtp_client_free(relay->client, 1, NULL);
+    relay->client = NULL;
+
+    ngx_smtp_relay_retry(relay, NGX_SMTP_NEXT_MESSAGE, 0);
 
     return NGX_DONE;
 }
