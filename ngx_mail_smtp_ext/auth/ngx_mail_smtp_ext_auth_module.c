@@ -40,7 +40,7 @@ static ngx_int_t ngx_mail_smtp_ext_auth_init(ngx_cycle_t *cycle);
  * Random, made once by the first configuration and kept over those to come:
  * processes are forked from the one that has it.
  */
-static u_char  ngx_mail_smtp_ext_auth_secret[NGX_SMTP_AUTH_SECRET_SIZE];
+u_char  ngx_smtp_auth_secret[NGX_SMTP_AUTH_SECRET_SIZE];
 static ngx_uint_t  ngx_mail_smtp_ext_auth_secret_made;
 
 
@@ -122,6 +122,20 @@ static ngx_command_t  ngx_mail_smtp_ext_auth_commands[] = {
     { ngx_string("smtp_auth_http_header"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE2,
       ngx_mail_smtp_ext_auth_http_header,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_auth_cache"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_smtp_auth_conf_cache,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_auth_limit"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_smtp_auth_conf_limit,
       NGX_MAIL_SRV_CONF_OFFSET,
       0,
       NULL },
@@ -209,6 +223,10 @@ ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf)
      *     conf->http = NULL;
      *     conf->http_headers = NULL;
      *     conf->http_header = { 0, NULL };
+     *     conf->cache_zone = NULL;
+     *     conf->cache_off = 0;
+     *     conf->limit_zone = NULL;
+     *     conf->limit_off = 0;
      *     conf->scram_secret = { 0, NULL };
      *     conf->oauth_scope = { 0, NULL };
      *     conf->oauth_configuration = { 0, NULL };
@@ -286,11 +304,26 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->http_header = prev->http_header;
     }
 
+    if (conf->cache_zone == NULL && !conf->cache_off) {
+        conf->cache_zone = prev->cache_zone;
+        conf->cache_valid = prev->cache_valid;
+        conf->cache_negative = prev->cache_negative;
+        conf->cache_any_address = prev->cache_any_address;
+    }
+
+    if (conf->limit_zone == NULL && !conf->limit_off) {
+        conf->limit_zone = prev->limit_zone;
+        conf->limit_address = prev->limit_address;
+        conf->limit_user = prev->limit_user;
+        conf->limit_time = prev->limit_time;
+        conf->limit_delay = prev->limit_delay;
+    }
+
     ngx_conf_merge_str_value(conf->scram_secret, prev->scram_secret, "");
 
     if (conf->scram_secret.len == 0) {
-        conf->scram_secret.len = sizeof(ngx_mail_smtp_ext_auth_secret);
-        conf->scram_secret.data = ngx_mail_smtp_ext_auth_secret;
+        conf->scram_secret.len = sizeof(ngx_smtp_auth_secret);
+        conf->scram_secret.data = ngx_smtp_auth_secret;
     }
 
     ngx_conf_merge_uint_value(conf->scram_iterations, prev->scram_iterations,
@@ -523,8 +556,8 @@ ngx_mail_smtp_ext_auth_init(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (RAND_bytes(ngx_mail_smtp_ext_auth_secret,
-                   sizeof(ngx_mail_smtp_ext_auth_secret))
+    if (RAND_bytes(ngx_smtp_auth_secret,
+                   sizeof(ngx_smtp_auth_secret))
         != 1)
     {
         ngx_ssl_error(NGX_LOG_EMERG, cycle->log, 0, "RAND_bytes() failed");

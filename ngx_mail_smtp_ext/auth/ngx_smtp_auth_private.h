@@ -19,6 +19,9 @@
 #include <ngx_smtp_sasl.h>
 
 
+/* failures that smtp_auth_limit may allow: more is no limit */
+#define NGX_SMTP_AUTH_LIMIT_MAX  1000000
+
 /* octets of a secret that we make, for HMAC-SHA-256 */
 #define NGX_SMTP_AUTH_SECRET_SIZE  32
 
@@ -39,6 +42,19 @@ typedef struct {
 
     ngx_str_t             scram_secret;      /* of salts of unknown users */
     ngx_uint_t            scram_iterations;  /* ... and what they are shown */
+    ngx_shm_zone_t       *cache_zone;        /* NULL: no cache */
+    ngx_msec_t            cache_valid;
+    ngx_msec_t            cache_negative;
+    ngx_uint_t            cache_any_address;
+    ngx_uint_t            cache_off;
+
+    ngx_shm_zone_t       *limit_zone;        /* NULL: no limits */
+    ngx_uint_t            limit_address;     /* failures; 0: no limit */
+    ngx_uint_t            limit_user;
+    ngx_msec_t            limit_time;        /* in which they are forgotten */
+    ngx_msec_t            limit_delay;
+    ngx_uint_t            limit_off;
+
     ngx_str_t             oauth_scope;
     ngx_str_t             oauth_configuration;
 } ngx_smtp_auth_conf_t;
@@ -52,6 +68,12 @@ struct ngx_smtp_sasl_secret_s {
 
 
 extern ngx_module_t  ngx_mail_smtp_ext_auth_module;
+
+/*
+ * Random, made when nginx starts and kept over reloads;
+ * ngx_mail_smtp_ext_auth_module.c
+ */
+extern u_char  ngx_smtp_auth_secret[NGX_SMTP_AUTH_SECRET_SIZE];
 extern ngx_module_t  ngx_mail_smtp_ext_http_module;
 
 
@@ -111,6 +133,43 @@ ngx_int_t ngx_smtp_sasl_binding(ngx_smtp_session_t *s, ngx_str_t *type,
     u_char *data, size_t *len);
 
 
+/*
+ * ngx_smtp_auth_digest.c: the HMAC of n fields; kind tells apart what it is
+ * for.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_smtp_auth_digest(ngx_smtp_sasl_t *sasl, u_char kind,
+    ngx_str_t *fields, ngx_uint_t n, u_char *digest);
+
+
+/* ngx_smtp_auth_cache.c */
+
+/* what the backend said before: NGX_OK, NGX_DECLINED, or NGX_AGAIN: ask it */
+ngx_int_t ngx_smtp_auth_cache_find(ngx_smtp_sasl_t *sasl);
+
+/* what it has said now, if it was asked after _find() */
+void ngx_smtp_auth_cache_store(ngx_smtp_sasl_t *sasl, ngx_int_t rc);
+
+
+/* ngx_smtp_auth_limit.c */
+
+/*
+ * May it try?  NGX_OK; NGX_DECLINED: not as this user; NGX_ABORT: not from
+ * this address.
+ */
+ngx_int_t ngx_smtp_auth_limit_check(ngx_smtp_sasl_t *sasl);
+
+/* counts, and sets delay and shut_out */
+void ngx_smtp_auth_limit_failed(ngx_smtp_sasl_t *sasl);
+void ngx_smtp_auth_limit_succeeded(ngx_smtp_sasl_t *sasl);
+
+
+/* ngx_smtp_auth_conf.c: setters */
+char *ngx_smtp_auth_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_smtp_auth_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
 /* ngx_smtp_cred_http.c */
 
 /*
@@ -130,6 +189,10 @@ void ngx_smtp_cred_http_verify(ngx_smtp_sasl_t *sasl, ngx_smtp_op_t *op);
  */
 ngx_int_t ngx_smtp_cred_http_answer(ngx_smtp_sasl_t *sasl,
     ngx_smtp_http_request_t *r, char **reason);
+
+/* sets sasl->route: one of those that the configuration allows, by its whole
+   name; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_cred_route(ngx_smtp_sasl_t *sasl, ngx_str_t *name);
 
 /* ngx_smtp_cred_http_request.c: the fields of the request.  NGX_OK or
    NGX_ERROR; the text is wiped as ngx_smtp_sasl_alloc()'s */

@@ -44,6 +44,7 @@ static void ngx_smtp_auth_verified(ngx_smtp_op_t *op);
 static ngx_int_t ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl);
 static ngx_int_t ngx_smtp_auth_keep(ngx_smtp_sasl_t *sasl);
 static ngx_int_t ngx_smtp_auth_decline(ngx_smtp_sasl_t *sasl);
+static void ngx_smtp_auth_count(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_wait_handler(ngx_event_t *ev);
 static void ngx_smtp_auth_refuse(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_log(ngx_smtp_sasl_t *sasl, char *what,
@@ -330,6 +331,7 @@ ngx_smtp_auth_challenge(ngx_smtp_sasl_t *sasl)
 static ngx_int_t
 ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl)
 {
+    ngx_int_t            rc;
     ngx_log_t           *log;
     ngx_smtp_session_t  *s;
 
@@ -343,6 +345,22 @@ ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl)
         return ngx_smtp_auth_decline(sasl);
     }
 
+    switch (ngx_smtp_auth_limit_check(sasl)) {
+
+    case NGX_DECLINED:
+        ngx_smtp_auth_log(sasl, "client login refused, too many failed",
+                          &sasl->user);
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_USER_LIMIT);
+
+    case NGX_ABORT:
+        ngx_smtp_auth_log(sasl, "client login refused, too many failed",
+                          &sasl->user);
+        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_SHUT_OUT);
+
+    default: /* NGX_OK */
+        break;
+    }
+
     log->action = "checking credentials";
 
     sasl->start = ngx_current_msec;
@@ -350,7 +368,14 @@ ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl)
     ngx_smtp_op_start(&sasl->op, &sasl->ops, ngx_smtp_auth_verified, sasl,
                       log);
 
-    ngx_smtp_cred_http_verify(sasl, &sasl->op);
+    rc = ngx_smtp_auth_cache_find(sasl);
+
+    if (rc == NGX_AGAIN) {
+        ngx_smtp_cred_http_verify(sasl, &sasl->op);
+
+    } else {
+        ngx_smtp_op_finish(&sasl->op, rc);
+    }
 
     return NGX_DONE;
 }
@@ -402,6 +427,17 @@ ngx_smtp_auth_verified(ngx_smtp_op_t *op)
 
     case NGX_OK:
     case NGX_DECLINED:
+        ngx_smtp_auth_cache_store(sasl, op->rc);
+
+        /*
+         * Who is told by a challenge need not wait for the reply.  With SCRAM
+         * nothing has been told: there the proof decides.
+         */
+
+        if (op->rc == NGX_DECLINED && sasl->mech->key_size == 0) {
+            ngx_smtp_auth_count(sasl);
+        }
+
         rc = sasl->mech->answer ? sasl->mech->answer(sasl, op->rc) : op->rc;
 
         if (rc == NGX_OK) {
@@ -445,6 +481,8 @@ ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
 
     s->auth_route = sasl->route;
     s->authenticated = 1;
+
+    ngx_smtp_auth_limit_succeeded(sasl);
 
     ngx_smtp_auth_log(sasl, "client logged in", &sasl->login);
 
@@ -498,6 +536,9 @@ ngx_smtp_auth_decline(ngx_smtp_sasl_t *sasl)
     ngx_log_t  *log;
 
     ngx_smtp_auth_log(sasl, "client login failed", &sasl->user);
+    ngx_smtp_auth_count(sasl);
+
+    sasl->wait = ngx_max(sasl->wait, sasl->delay);
 
     if (sasl->wait == 0) {
         ngx_smtp_auth_refuse(sasl);
@@ -518,6 +559,17 @@ ngx_smtp_auth_decline(ngx_smtp_sasl_t *sasl)
     ngx_add_timer(&sasl->timer, sasl->wait);
 
     return NGX_DONE;
+}
+
+
+/* a refusal for now says nothing of the credentials */
+
+static void
+ngx_smtp_auth_count(ngx_smtp_sasl_t *sasl)
+{
+    if (sasl->code / 100 != 4) {
+        ngx_smtp_auth_limit_failed(sasl);
+    }
 }
 
 
@@ -564,8 +616,11 @@ ngx_smtp_auth_refuse(ngx_smtp_sasl_t *sasl)
         s->closing = 1;
     }
 
-    if (conf->max_attempts && s->auth_attempts >= conf->max_attempts
-        && !s->closing)
+    if (sasl->shut_out && !s->closing) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_SHUT_OUT);
+
+    } else if (conf->max_attempts && s->auth_attempts >= conf->max_attempts
+               && !s->closing)
     {
         ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
                       "client failed to log in %ui times", s->auth_attempts);

@@ -80,6 +80,7 @@ ngx_smtp_sasl_create(ngx_smtp_session_t *s, const ngx_smtp_sasl_mech_t *mech)
     sasl->pool = pool;
     sasl->session = s;
     sasl->mech = mech;
+    sasl->max_age = NGX_CONF_UNSET_MSEC;
 
     ngx_queue_init(&sasl->ops);
 

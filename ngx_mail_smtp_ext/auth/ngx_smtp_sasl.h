@@ -16,6 +16,7 @@
 
 
 #include <ngx_smtp_core.h>
+#include <ngx_smtp_zone.h>
 
 
 /* RFC 4954, 4.5.3: octets of a base64 response, without CRLF */
@@ -130,8 +131,16 @@ struct ngx_smtp_sasl_s {
     ngx_uint_t                   code;       /* Auth-Error-Code; 0: none */
     ngx_smtp_enhanced_t          enhanced;
     ngx_msec_t                   wait;       /* Auth-Wait */
+    ngx_msec_t                   max_age;    /* it may be kept, if so */
     ngx_smtp_rights_t            rights;     /* Auth-Max-Size ... */
     ngx_str_t                    bearer;     /* Auth-Token, if it is kept */
+
+    /* what is remembered of logins */
+    u_char                       cache_key[NGX_SMTP_ZONE_KEY];
+    ngx_msec_t                   delay;      /* of a refusal, by limits */
+    unsigned                     cacheable:1;
+    unsigned                     counted:1;  /* as a failure */
+    unsigned                     shut_out:1; /* the client, by that failure */
 
     ngx_smtp_op_t                op;         /* the check */
     ngx_msec_t                   start;

@@ -108,6 +108,10 @@
       "Authentication credentials invalid")                                  \
     X(AUTH_UNAVAILABLE, 454, 4, 7, 0, 0,                                     \
       "Temporary authentication failure")                                    \
+    X(AUTH_USER_LIMIT,  454, 4, 7, 0, FAULT,                                 \
+      "Too many failed logins of this user, try again later")                \
+    X(AUTH_SHUT_OUT,    421, 4, 7, 0, CLOSE,                                 \
+      "Too many failed logins, closing connection")                          \
     X(AUTH_DONE,        503, 5, 5, 1, FAULT, "Already authenticated")        \
     X(RCPT_REFUSED,     550, 5, 7, 1, 0, "Recipient refused")                \
     X(RCPT_UNCHECKED,   451, 4, 4, 3, 0,                                     \

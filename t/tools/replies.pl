@@ -284,6 +284,8 @@ AUTH_FAILED | | the service said no
 AUTH_UNAVAILABLE | | no answer was to be had from the service
 RCPT_REFUSED | | the auth service refused a recipient, `smtp_auth_rcpt`; the text is its own
 RCPT_UNCHECKED | | no answer was to be had from the auth service, `smtp_auth_rcpt`
+AUTH_USER_LIMIT | | `smtp_auth_limit`: too many logins as this user have failed
+AUTH_SHUT_OUT | | `smtp_auth_limit`: too many logins from the client's address have failed
 AUTH_DONE | | AUTH after a successful AUTH
 NEED_AUTH | | with `smtp_auth_required` or `smtp_submission`: MAIL, VRFY, EXPN, ETRN before AUTH
 
