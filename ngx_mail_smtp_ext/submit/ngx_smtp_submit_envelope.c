@@ -26,6 +26,18 @@ ngx_smtp_submit_mail_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 
     conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_submit_module);
 
+    /*
+     * RFC 4954, 5: a user is believed about nobody else.  "<>" is not known to
+     * be anybody's.
+     */
+
+    if (tx->auth.len
+        && ngx_smtp_mailbox_parse(&path, &tx->auth, 0) == NGX_OK
+        && !ngx_smtp_submit_fits(s, &path))
+    {
+        ngx_str_set(&tx->auth, "<>");
+    }
+
     if (tx->mail_from.len == 0) {
         return NGX_DECLINED;
     }

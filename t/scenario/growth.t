@@ -25,7 +25,7 @@ my $t = Test::Nginx::SmtpExt->new();
 plan skip_all => 'memory can not be measured with a sanitizer'
     if $t->version_info() =~ /fsanitize/;
 
-$t->write_conf(<<'EOC')->plan(15)->run();
+$t->write_conf(<<'EOC')->plan(18)->run();
 %%GLOBALS%%
 
 events { }
@@ -56,6 +56,12 @@ mail {
         listen    127.0.0.1:%%PORT_smtp%%;
         protocol  smtp_ext;
     }
+
+    server {
+        listen           127.0.0.1:%%PORT_submit%%;
+        protocol         smtp_ext;
+        smtp_submission  on;
+    }
 }
 EOC
 
@@ -71,7 +77,9 @@ sub rss {
 sub fds { scalar(() = glob "/proc/$worker/fd/*") }
 
 sub client {
-    my $c = $t->client('smtp');
+    my ($port) = @_;
+
+    my $c = $t->client($port || 'smtp');
 
     $c->read_reply();
     $c->ehlo();
@@ -170,6 +178,20 @@ $rss = rss();
 is one_connection($c, 5000, $small), 5000, '5000 messages on one connection';
 grown($rss, 'them');
 is one_connection($c, 500, $file), 500, '500 through the file on it';
+grown($rss, 'them');
+$c->quit();
+ok settled($fds), 'descriptors are as before';
+
+# headers that are put in order
+
+my $edited = "Bcc: x\@example.com\r\nFrom: a\@example.com, b\@example.com\r\n"
+             . "Message-ID: 1\r\nSubject: " . 'x' x 600 . ' ' . 'y' x 600
+             . "\r\n\r\nhello\r\n";
+
+$c = client('submit');
+one_connection($c, 100, $edited);
+$rss = rss();
+is one_connection($c, 3000, $edited), 3000, '3000 that are edited';
 grown($rss, 'them');
 $c->quit();
 ok settled($fds), 'descriptors are as before';

@@ -3,7 +3,7 @@
 # Copyright (C) ngx_mail_smtp_ext authors
 
 # The envelope of a submission: a login, a sender that fits the user, whole
-# domains.  RFC 6409, 3.2, 4.2, 4.3, 6.1.
+# domains.  RFC 6409, 3.2, 4.2, 4.3, 6.1; RFC 4954, 5.
 
 use warnings;
 use strict;
@@ -15,9 +15,15 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(90);
+$t->plan(94);
 
 my $mta = $t->server('mta', ehlo => [ qw/ PIPELINING SMTPUTF8 8BITMIME / ]);
+
+# one that knows us is told who has submitted a message
+
+my $knows = $t->server('knows', auth => { relay => $t->secret('p4ssw0rd') });
+
+$t->write_file('secret', 'p4ssw0rd');
 
 $t->write_conf(<<'EOC')->run();
 %%GLOBALS%%
@@ -54,6 +60,19 @@ mail {
         smtp_recipient  postmaster {
             smtp_pass     smtp://127.0.0.1:%%PORT_mta%%;
         }
+    }
+
+    server {
+        listen           127.0.0.1:%%PORT_known%%;
+        protocol         smtp_ext;
+        smtp_submission  on;
+        smtp_pass        smtp://127.0.0.1:%%PORT_knows%%;
+
+        smtp_pass_auth                own;
+        smtp_pass_auth_user           relay;
+        smtp_pass_auth_password_file  secret;
+        smtp_pass_auth_security       none;
+        smtp_pass_tls                 off;
     }
 
     server {
@@ -233,6 +252,24 @@ is +($mta->messages())[-1]{from}, '', 'as well';
 
 ok $t->wait_log(qr/^other\@example\.net: refused 550$/m, 'submit.log'),
    'a refused sender is in the log';
+
+# RFC 4954, 5
+
+$c = logged_in('known', 'user@example.com');
+
+for my $try (
+    [ 'user@example.com', 'user@example.com' ],
+    [ 'user+2Btag@example.com', 'user+2Btag@example.com' ],
+    [ '<>', '<>' ],
+    [ 'other@example.com', '<>' ],
+) {
+    $c->send_message(from => 'user@example.com',
+                     mail_params => [ "AUTH=$try->[0]" ]);
+    like +($knows->messages())[-1]{from_params}, qr/AUTH=\Q$try->[1]\E$/,
+       "AUTH=$try->[0] is passed on as $try->[1]";
+}
+
+$c = logged_in('submit', 'user@example.com');
 
 # recipients
 
