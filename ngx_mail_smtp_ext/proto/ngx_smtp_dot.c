@@ -41,6 +41,7 @@ static ngx_int_t ngx_smtp_dot_slice(ngx_smtp_dot_t *dot, u_char **pos,
 static ngx_int_t ngx_smtp_dot_constant(ngx_smtp_dot_t *dot, ngx_str_t *out,
     ngx_uint_t state, char *text, size_t len);
 static u_char *ngx_smtp_dot_run(ngx_uint_t *state, u_char *p, u_char *last);
+static u_char *ngx_smtp_dot_pass(ngx_uint_t *state, u_char *p, u_char *last);
 
 
 /* looks at the one octet that the state waits for, then takes a slice */
@@ -391,7 +392,7 @@ ngx_smtp_dot_run(ngx_uint_t *state, u_char *p, u_char *last)
     start = p;
 
     if (*state != ngx_smtp_dot_cr) {
-        p = ngx_smtp_dot_lines(p, last);
+        p = ngx_smtp_dot_pass(state, p, last);
     }
 
     while (p < last) {
@@ -413,8 +414,25 @@ ngx_smtp_dot_run(ngx_uint_t *state, u_char *p, u_char *last)
             break;
         }
 
-        p = ngx_smtp_dot_lines(p, last);
+        p = ngx_smtp_dot_pass(state, p, last);
     }
 
     return p;
+}
+
+
+/* what is passed to its very end has ended inside of a line */
+
+static u_char *
+ngx_smtp_dot_pass(ngx_uint_t *state, u_char *p, u_char *last)
+{
+    u_char  *next;
+
+    next = ngx_smtp_dot_lines(p, last);
+
+    if (next == last && next > p) {
+        *state = ngx_smtp_dot_text;
+    }
+
+    return next;
 }

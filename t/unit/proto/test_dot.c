@@ -767,6 +767,61 @@ test_encode(void)
 }
 
 
+/*
+ * Longer content, of which 64 octets are looked at together: x and dots, with
+ * a line end now and then, cut everywhere.
+ */
+
+static void
+test_encode_blocks(void)
+{
+    size_t      len, n, cut, i;
+    u_char      buf[320], wire[640], out[640];
+    ngx_str_t   content;
+    ngx_uint_t  ok, state, step;
+
+    content.data = buf;
+
+    for (ok = 1, step = 0; step <= 200 && ok; step += 20) {
+
+        for (i = 0; i < sizeof(buf); i++) {
+            buf[i] = ((i + step) % 3 == 1) ? '.' : 'x';
+
+            if (step && i % step > step - 3) {
+                buf[i] = (i % step == step - 2) ? CR : LF;
+            }
+        }
+
+        for (content.len = 60; content.len < 320 && ok; content.len += 13) {
+
+            for (n = 0, i = 0; i < content.len; i++) {
+                if (buf[i] == '.'
+                    && (i == 0 || (i > 1 && buf[i - 1] == LF
+                                   && buf[i - 2] == CR)))
+                {
+                    wire[n++] = '.';
+                }
+
+                wire[n++] = buf[i];
+            }
+
+            for (cut = 0; cut <= content.len && ok; cut++) {
+                ok = encode(&content, cut, sizeof(out), out, &len, &state)
+                     && tap_same(out, len, wire, n);
+            }
+        }
+    }
+
+    if (!ok) {
+        tap_diag("content", content.data, content.len);
+        tap_diag("encoded", out, len);
+        tap_diag_number("cut", cut);
+    }
+
+    tap_ok(ok, "where longer content is cut does not matter");
+}
+
+
 /* what is mended is counted just as the encoder will see it */
 
 static void
@@ -815,6 +870,7 @@ main(void)
     test_slices();
     test_window();
     test_encode();
+    test_encode_blocks();
     test_mended_dots();
 
     return tap_done();
