@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_mail_smtp_module.h>
 #include <ngx_smtp_core.h>
 #include <ngx_smtp_accept.h>
 
@@ -37,8 +38,12 @@
 /* of SMTP, RFC 5321, 4.5.4.2 */
 #define NGX_MAIL_SMTP_EXT_PORT        25
 
-/* core's default of "timeout": nobody has set it */
+/* octets of a message, by default */
+#define NGX_MAIL_SMTP_EXT_MESSAGE     (32 * 1024 * 1024)
+
+/* core's defaults of "timeout" and "max_errors": nobody has set them */
 #define NGX_MAIL_SMTP_EXT_TIMEOUT     60000
+#define NGX_MAIL_SMTP_EXT_ERRORS      5
 
 
 static void *ngx_mail_smtp_ext_create_conf(ngx_conf_t *cf);
@@ -52,6 +57,8 @@ static char *ngx_mail_smtp_ext_lmtp(ngx_conf_t *cf,
 static char *ngx_mail_smtp_ext_merge_path(ngx_conf_t *cf,
     ngx_smtp_service_t *prev, ngx_smtp_service_t *conf);
 static char *ngx_mail_smtp_ext_no_auth_http(ngx_conf_t *cf);
+static off_t ngx_mail_smtp_ext_capability_size(
+    ngx_mail_smtp_srv_conf_t *sscf);
 static char *ngx_mail_smtp_ext_check(ngx_conf_t *cf, void *post, void *data);
 static char *ngx_mail_smtp_ext_check_text_line(ngx_conf_t *cf, void *post,
     void *data);
@@ -471,9 +478,13 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_smtp_service_t *prev = parent;
     ngx_smtp_service_t *conf = child;
 
+    off_t                      size;
+    ngx_uint_t                 errors;
     ngx_msec_t                 timeout;
     ngx_mail_core_srv_conf_t  *cscf;
+    ngx_mail_smtp_srv_conf_t  *sscf;
 
+    sscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_module);
     cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
 
     /* what others are by default depends on it */
@@ -487,17 +498,21 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     timeout = (cscf->timeout == NGX_MAIL_SMTP_EXT_TIMEOUT) ? 300000
                                                            : cscf->timeout;
 
+    errors = (cscf->max_errors == NGX_MAIL_SMTP_EXT_ERRORS)
+             ? 20 : cscf->max_errors;
+    size = ngx_mail_smtp_ext_capability_size(sscf);
+
     ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size,
                               NGX_MAIL_SMTP_EXT_BUFFER_MIN);
     ngx_conf_merge_size_value(conf->line_size, prev->line_size, 2048);
     ngx_conf_merge_size_value(conf->body_buffer_size, prev->body_buffer_size,
                               262144);
     ngx_conf_merge_off_value(conf->max_message_size, prev->max_message_size,
-                             32 * 1024 * 1024);
+                             size);
     ngx_conf_merge_uint_value(conf->max_recipients, prev->max_recipients,
                               1000);
     ngx_conf_merge_uint_value(conf->max_received, prev->max_received, 100);
-    ngx_conf_merge_uint_value(conf->max_errors, prev->max_errors, 20);
+    ngx_conf_merge_uint_value(conf->max_errors, prev->max_errors, errors);
     ngx_conf_merge_msec_value(conf->command_timeout, prev->command_timeout,
                               timeout);
     ngx_conf_merge_msec_value(conf->data_timeout, prev->data_timeout,
@@ -509,6 +524,12 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                               86400000);
     ngx_conf_merge_uint_value(conf->bare_newline, prev->bare_newline,
                               NGX_SMTP_BARE_REJECT);
+    if (conf->strict.banner_delay == NGX_CONF_UNSET_MSEC
+        && prev->strict.banner_delay == NGX_CONF_UNSET_MSEC)
+    {
+        conf->strict.banner_delay = sscf->greeting_delay;
+    }
+
     ngx_mail_smtp_ext_merge_strict(&prev->strict, &conf->strict,
                                    conf->submission);
 
@@ -798,4 +819,37 @@ ngx_mail_smtp_ext_check_text_line(ngx_conf_t *cf, void *post, void *data)
     /* no limit */
 
     return (*sp == 0) ? NGX_CONF_OK : ngx_mail_smtp_ext_check(cf, post, data);
+}
+
+
+/*
+ * "SIZE number" in smtp_capabilities, where we have nothing of our own; other
+ * words there are no news: we offer what there is.
+ */
+
+static off_t
+ngx_mail_smtp_ext_capability_size(ngx_mail_smtp_srv_conf_t *sscf)
+{
+    off_t        size;
+    size_t       len;
+    ngx_str_t   *c;
+    ngx_uint_t   i;
+
+    c = sscf->capabilities.elts;
+    len = sizeof("SIZE ") - 1;
+
+    for (i = 0; i < sscf->capabilities.nelts; i++) {
+
+        if (c[i].len > len
+            && ngx_strncasecmp(c[i].data, (u_char *) "SIZE ", len) == 0)
+        {
+            size = ngx_atoof(c[i].data + len, c[i].len - len);
+
+            if (size != NGX_ERROR) {
+                return size;
+            }
+        }
+    }
+
+    return NGX_MAIL_SMTP_EXT_MESSAGE;
 }

@@ -8,6 +8,8 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_mail_smtp_module.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_core.h>
 #include <ngx_smtp_http.h>
 #include <ngx_smtp_sasl.h>
@@ -33,6 +35,19 @@ static char *ngx_mail_smtp_ext_auth_header_join(ngx_conf_t *cf,
     ngx_smtp_auth_conf_t *conf);
 static char *ngx_mail_smtp_ext_auth_json(ngx_conf_t *cf, void *post,
     void *data);
+static char *ngx_mail_smtp_ext_auth_nginx(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_mail_smtp_ext_auth_nginx_url(ngx_conf_t *cf,
+    ngx_smtp_auth_nginx_t *nginx, ngx_str_t *value);
+static char *ngx_mail_smtp_ext_auth_nginx_header(ngx_conf_t *cf,
+    ngx_smtp_auth_nginx_t *nginx, ngx_str_t *value);
+static void ngx_mail_smtp_ext_auth_merge_nginx(ngx_conf_t *cf,
+    ngx_smtp_auth_conf_t *prev, ngx_smtp_auth_conf_t *conf);
+static ngx_uint_t ngx_mail_smtp_ext_auth_smtp_auth(ngx_conf_t *cf,
+    ngx_smtp_auth_conf_t *conf);
+
+
+extern ngx_module_t  ngx_mail_auth_http_module;
 static ngx_int_t ngx_mail_smtp_ext_auth_init(ngx_cycle_t *cycle);
 
 
@@ -168,6 +183,36 @@ static ngx_command_t  ngx_mail_smtp_ext_auth_commands[] = {
       offsetof(ngx_smtp_auth_conf_t, oauth_configuration),
       &ngx_mail_smtp_ext_auth_json_post },
 
+    /* of nginx's auth_http module, to which they are passed on */
+
+    { ngx_string("auth_http"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_mail_smtp_ext_auth_nginx,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("auth_http_timeout"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_mail_smtp_ext_auth_nginx,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("auth_http_header"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE2,
+      ngx_mail_smtp_ext_auth_nginx,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("auth_http_pass_client_cert"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_mail_smtp_ext_auth_nginx,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -220,6 +265,8 @@ ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->methods = 0;
+     *     conf->nginx.url = NULL;
+     *     conf->nginx.headers = NULL;
      *     conf->http = NULL;
      *     conf->http_headers = NULL;
      *     conf->http_header = { 0, NULL };
@@ -231,6 +278,9 @@ ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf)
      *     conf->oauth_scope = { 0, NULL };
      *     conf->oauth_configuration = { 0, NULL };
      */
+
+    conf->nginx.timeout = NGX_CONF_UNSET_MSEC;
+    conf->nginx.pass_client_cert = NGX_CONF_UNSET;
 
     conf->require_tls = NGX_CONF_UNSET;
     conf->max_attempts = NGX_CONF_UNSET_UINT;
@@ -255,6 +305,8 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->http = prev->http;
     }
 
+    ngx_mail_smtp_ext_auth_merge_nginx(cf, prev, conf);
+
     if (conf->http == NULL && conf->methods
         && !(conf->methods & NGX_SMTP_SASL_NONE))
     {
@@ -265,8 +317,7 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_bitmask_value(conf->methods, prev->methods,
-                                 (NGX_CONF_BITMASK_SET|NGX_SMTP_SASL_PLAIN
-                                                      |NGX_SMTP_SASL_LOGIN));
+                                 ngx_mail_smtp_ext_auth_smtp_auth(cf, conf));
 
     if (conf->http == NULL || (conf->methods & NGX_SMTP_SASL_NONE)) {
         conf->methods = 0;
@@ -567,4 +618,232 @@ ngx_mail_smtp_ext_auth_init(ngx_cycle_t *cycle)
     ngx_mail_smtp_ext_auth_secret_made = 1;
 
     return NGX_OK;
+}
+
+
+/*
+ * nginx's mail server of protocol smtp becomes ours as it is: what its
+ * auth_http directives say holds where ours say nothing.
+ */
+
+static char *
+ngx_mail_smtp_ext_auth_nginx(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_smtp_auth_conf_t *acf = conf;
+
+    char                   *rv;
+    ngx_str_t              *value, time;
+    ngx_smtp_auth_nginx_t  *nginx;
+
+    rv = ngx_smtp_conf_pass_on(cf, cmd, &ngx_mail_auth_http_module,
+             ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_auth_http_module));
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    nginx = &acf->nginx;
+    value = cf->args->elts;
+
+    if (ngx_strcmp(cmd->name.data, "auth_http") == 0) {
+        return ngx_mail_smtp_ext_auth_nginx_url(cf, nginx, &value[1]);
+    }
+
+    if (ngx_strcmp(cmd->name.data, "auth_http_header") == 0) {
+        return ngx_mail_smtp_ext_auth_nginx_header(cf, nginx, value);
+    }
+
+    /* the values are good: nginx has taken them */
+
+    if (ngx_strcmp(cmd->name.data, "auth_http_timeout") == 0) {
+        time = value[1];
+        nginx->timeout = ngx_parse_time(&time, 0);
+
+    } else {
+        nginx->pass_client_cert = (ngx_strcasecmp(value[1].data,
+                                                  (u_char *) "on")
+                                   == 0);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* a URL without its scheme is good for nginx, and one that is not for us may
+   be meant for the other protocols: then it is none of ours */
+
+static char *
+ngx_mail_smtp_ext_auth_nginx_url(ngx_conf_t *cf, ngx_smtp_auth_nginx_t *nginx,
+    ngx_str_t *value)
+{
+    size_t      i, len;
+    ngx_str_t   url;
+
+    nginx->url = NULL;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] <= ' ' || value->data[i] >= 0x7f
+            || value->data[i] == '#' || value->data[i] == '@')
+        {
+            return NGX_CONF_OK;
+        }
+    }
+
+    len = sizeof("http://") - 1;
+    url = *value;
+
+    if (url.len < len
+        || ngx_strncasecmp(url.data, (u_char *) "http://", len) != 0)
+    {
+        url.len = len + value->len;
+        url.data = ngx_pnalloc(cf->pool, url.len);
+        if (url.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_sprintf(url.data, "http://%V", value);
+    }
+
+    nginx->url = ngx_pcalloc(cf->pool, sizeof(ngx_smtp_http_url_t));
+    if (nginx->url == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return (ngx_smtp_http_url_parse(cf, &url, nginx->url) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_mail_smtp_ext_auth_nginx_header(ngx_conf_t *cf,
+    ngx_smtp_auth_nginx_t *nginx, ngx_str_t *value)
+{
+    ngx_table_elt_t  *header;
+
+    if (nginx->headers == NULL) {
+        nginx->headers = ngx_array_create(cf->pool, 1,
+                                          sizeof(ngx_table_elt_t));
+        if (nginx->headers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    header = ngx_array_push(nginx->headers);
+    if (header == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(header, sizeof(ngx_table_elt_t));
+
+    header->key = value[1];
+    header->value = value[2];
+
+    if (ngx_mail_smtp_ext_auth_header_valid(header) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "header \"%V\" is not sent by smtp_ext",
+                           &value[1]);
+        nginx->headers->nelts--;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_mail_smtp_ext_auth_merge_nginx(ngx_conf_t *cf, ngx_smtp_auth_conf_t *prev,
+    ngx_smtp_auth_conf_t *conf)
+{
+    ngx_mail_ssl_conf_t    *sslcf;
+    ngx_smtp_auth_nginx_t  *nginx;
+
+    nginx = &conf->nginx;
+
+    if (nginx->url == NULL) {
+        nginx->url = prev->nginx.url;
+    }
+
+    ngx_conf_merge_msec_value(nginx->timeout, prev->nginx.timeout,
+                              NGX_CONF_UNSET_MSEC);
+    ngx_conf_merge_value(nginx->pass_client_cert,
+                         prev->nginx.pass_client_cert, NGX_CONF_UNSET);
+
+    if (nginx->headers == NULL) {
+        nginx->headers = prev->nginx.headers;
+    }
+
+    if (conf->http || nginx->url == NULL) {
+        return;
+    }
+
+    conf->http = nginx->url;
+
+    if (prev->http_timeout == NGX_CONF_UNSET_MSEC
+        && conf->http_timeout == NGX_CONF_UNSET_MSEC)
+    {
+        conf->http_timeout = nginx->timeout;
+    }
+
+    if (prev->http_pass_client_cert == NGX_CONF_UNSET
+        && conf->http_pass_client_cert == NGX_CONF_UNSET)
+    {
+        conf->http_pass_client_cert = nginx->pass_client_cert;
+    }
+
+    if (prev->http_headers == NULL && conf->http_headers == NULL) {
+        conf->http_headers = nginx->headers;
+    }
+
+    /* without TLS in the whole server AUTH was never meant to be under TLS */
+
+    sslcf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_ssl_module);
+
+    if (sslcf->ssl.ctx == NULL && prev->require_tls == NGX_CONF_UNSET
+        && conf->require_tls == NGX_CONF_UNSET)
+    {
+        conf->require_tls = 0;
+    }
+}
+
+
+/*
+ * smtp_auth, whose module is merged before ours and whose default is ours;
+ * "none" is smtp_auth_rcpt.
+ */
+
+static ngx_uint_t
+ngx_mail_smtp_ext_auth_smtp_auth(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf)
+{
+    ngx_uint_t                 methods, n;
+    ngx_mail_smtp_srv_conf_t  *sscf;
+
+    static const struct {
+        ngx_uint_t  nginx;
+        ngx_uint_t  ours;
+    } map[] = {
+        { NGX_MAIL_AUTH_PLAIN_ENABLED, NGX_SMTP_SASL_PLAIN },
+        { NGX_MAIL_AUTH_LOGIN_ENABLED, NGX_SMTP_SASL_LOGIN },
+        { NGX_MAIL_AUTH_CRAM_MD5_ENABLED, NGX_SMTP_SASL_CRAM_MD5 },
+        { NGX_MAIL_AUTH_EXTERNAL_ENABLED, NGX_SMTP_SASL_EXTERNAL }
+    };
+
+    sscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_module);
+
+    if (conf->http && conf->rcpt == NGX_CONF_UNSET
+        && (sscf->auth_methods & NGX_MAIL_AUTH_NONE_ENABLED))
+    {
+        conf->rcpt = 1;
+    }
+
+    methods = NGX_CONF_BITMASK_SET;
+
+    for (n = 0; n < sizeof(map) / sizeof(map[0]); n++) {
+        if (sscf->auth_methods & map[n].nginx) {
+            methods |= map[n].ours;
+        }
+    }
+
+    /* "none" alone: no AUTH */
+
+    return (methods == NGX_CONF_BITMASK_SET) ? methods|NGX_SMTP_SASL_NONE
+                                             : methods;
 }

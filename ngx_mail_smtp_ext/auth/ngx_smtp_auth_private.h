@@ -26,10 +26,21 @@
 #define NGX_SMTP_AUTH_SECRET_SIZE  32
 
 
+/* what nginx's own directives said, for where ours did not */
+typedef struct {
+    ngx_smtp_http_url_t  *url;               /* auth_http; NULL: not given */
+    ngx_msec_t            timeout;
+    ngx_flag_t            pass_client_cert;
+    ngx_array_t          *headers;           /* of ngx_table_elt_t */
+} ngx_smtp_auth_nginx_t;
+
+
 typedef struct {
     ngx_uint_t            methods;           /* bits of mechanisms */
     ngx_flag_t            require_tls;
     ngx_uint_t            max_attempts;      /* 0: no limit */
+
+    ngx_smtp_auth_nginx_t  nginx;
 
     ngx_smtp_http_url_t  *http;              /* NULL: no AUTH */
     ngx_msec_t            http_timeout;

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_relay.h>
 
 
@@ -18,6 +19,7 @@
 
 
 extern ngx_module_t  ngx_mail_smtp_ext_module;
+extern ngx_module_t  ngx_mail_proxy_module;
 
 
 static void *ngx_mail_smtp_ext_relay_create_conf(ngx_conf_t *cf);
@@ -30,6 +32,8 @@ static char *ngx_mail_smtp_ext_relay_secret(ngx_conf_t *cf,
 static char *ngx_mail_smtp_ext_relay_merge_auth(ngx_conf_t *cf,
     ngx_smtp_relay_conf_t *prev, ngx_smtp_relay_conf_t *conf,
     ngx_smtp_service_t *service);
+static char *ngx_mail_smtp_ext_relay_nginx(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_uint_t ngx_mail_smtp_ext_relay_smtps(ngx_smtp_service_t *service);
 
 
@@ -334,6 +338,15 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
       offsetof(ngx_smtp_relay_conf_t, final_timeout),
       NULL },
 
+    /* of nginx's proxy module, to which it is passed on */
+
+    { ngx_string("proxy_smtp_auth"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_mail_smtp_ext_relay_nginx,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -390,6 +403,7 @@ ngx_mail_smtp_ext_relay_create_conf(ngx_conf_t *cf)
 
     ngx_smtp_peer_tls_conf_init(&conf->tls);
 
+    conf->proxy_smtp_auth = NGX_CONF_UNSET;
     conf->auth.mode = NGX_CONF_UNSET_UINT;
     conf->auth.security = NGX_CONF_UNSET_UINT;
 
@@ -487,6 +501,22 @@ ngx_mail_smtp_ext_relay_merge_auth(ngx_conf_t *cf, ngx_smtp_relay_conf_t *prev,
 
     auth = &conf->auth;
 
+    ngx_conf_merge_value(conf->proxy_smtp_auth, prev->proxy_smtp_auth, 0);
+
+    /* nginx's own sends the client's password, and over anything */
+
+    if (conf->proxy_smtp_auth && auth->mode == NGX_CONF_UNSET_UINT
+        && prev->auth.mode == NGX_CONF_UNSET_UINT)
+    {
+        auth->mode = NGX_SMTP_PASS_AUTH_CLIENT;
+
+        if (auth->security == NGX_CONF_UNSET_UINT
+            && prev->auth.security == NGX_CONF_UNSET_UINT)
+        {
+            auth->security = NGX_SMTP_PASS_AUTH_NONE;
+        }
+    }
+
     ngx_conf_merge_uint_value(auth->mode, prev->auth.mode,
                               NGX_SMTP_PASS_AUTH_OFF);
     ngx_conf_merge_uint_value(auth->security, prev->auth.security,
@@ -576,4 +606,30 @@ ngx_mail_smtp_ext_relay_smtps(ngx_smtp_service_t *service)
     }
 
     return 0;
+}
+
+
+/* holds where smtp_pass_auth is not given */
+
+static char *
+ngx_mail_smtp_ext_relay_nginx(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_smtp_relay_conf_t *rcf = conf;
+
+    char       *rv;
+    ngx_str_t  *value;
+
+    rv = ngx_smtp_conf_pass_on(cf, cmd, &ngx_mail_proxy_module,
+             ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_proxy_module));
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    value = cf->args->elts;
+
+    rcf->proxy_smtp_auth = (ngx_strcasecmp(value[1].data, (u_char *) "on")
+                            == 0);
+
+    return NGX_CONF_OK;
 }

@@ -93,6 +93,7 @@ typedef struct {
     ngx_msec_t            tls_retry;         /* ... once it has failed */
     ngx_smtp_peer_tls_conf_t  tls;
     ngx_smtp_client_auth_t  auth;
+    ngx_flag_t            proxy_smtp_auth;   /* of nginx's own directive */
 
     /* of connections made in each way, the second by LMTP */
     ngx_smtp_peer_tag_t  *tags[NGX_SMTP_PASS_TLS_MAX][2];

@@ -12,7 +12,7 @@ use strict;
 
 use Cwd qw/ abs_path /;
 use File::Basename qw/ dirname /;
-use Test::More tests => 12;
+use Test::More tests => 13;
 
 my $root = abs_path(dirname(__FILE__) . '/../..');
 my $source = "$root/ngx_mail_smtp_ext";
@@ -27,7 +27,10 @@ my %contexts = (
     NGX_SMTP_TLS_NAME_CONF => 'smtp_ssl_server_name',
 );
 
-my (%code, %words, %value, @foreign);
+my %nginx = map { $_ => 1 } qw/ auth_http auth_http_header auth_http_timeout
+    auth_http_pass_client_cert proxy_smtp_auth /;
+
+my (%code, %words, %value, @foreign, @seen);
 
 for my $file (glob("$source/*_module.c $source/*/*_module.c")) {
     my $text = slurp($file);
@@ -67,6 +70,13 @@ for my $file (glob("$source/*_module.c $source/*/*_module.c")) {
         {
             my ($name, $flags, $rest) = ($1, $2, $3);
 
+            # nginx's own, looked at and passed on: docs/reference/dropin.md
+
+            if ($nginx{$name}) {
+                push @seen, $name;
+                next;
+            }
+
             for my $flag (split /\|/, $flags =~ s/\s+//gr) {
                 $code{$name}{$contexts{$flag}} = 1 if $contexts{$flag};
             }
@@ -74,14 +84,14 @@ for my $file (glob("$source/*_module.c $source/*/*_module.c")) {
             push @{$words{$name}}, @{$enums{$1} || []}
                 if $rest =~ /&(\w+)\s*$/;
 
-            # a variable, "timeout", is none of these
+            # variables are none of these
 
             my ($slot, $field) = $rest =~ /ngx_conf_set_(\w+)_slot.*
                                            offsetof\(\w+,\s*(\w+)\)/sx;
 
             $value{$name} = in_words($slot, $merged{$field})
                 if $field && ($merged{$field} // '') =~ /^(?:\d+|[a-z]+)$/
-                   && $merged{$field} ne 'timeout';
+                   && $merged{$field} !~ /^(?:timeout|errors|size)$/;
 
             # those of blocks are read by our own handlers
 
@@ -161,6 +171,8 @@ is join("\n", @values), '', 'defaults';
 # in mail {} and server {}, where nginx has names of its own
 
 is "@foreign", '', 'every directive begins with smtp_';
+is join(' ', sort @seen), join(' ', sort keys %nginx),
+   'but for those of nginx that are passed on';
 
 # variables
 

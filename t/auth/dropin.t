@@ -1,0 +1,199 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_mail_smtp_ext authors
+
+# nginx's own mail server of protocol smtp becomes one of smtp_ext by that word
+# alone: its directives hold, and the built-in protocols see them as before.
+
+use warnings;
+use strict;
+
+use MIME::Base64 qw/ decode_base64 encode_base64 /;
+use Test::More;
+
+use Test::Nginx::SmtpExt;
+
+my $t = Test::Nginx::SmtpExt->new();
+
+$t->plan(34);
+
+$t->certificate('localhost');
+
+$t->write_conf(<<'EOC')->run();
+%%GLOBALS%%
+
+events { }
+
+mail {
+    server_name  mx.example.com;
+
+    auth_http          127.0.0.1:%%PORT_http%%/mail/auth;
+    auth_http_header   X-Auth-Key "a key";
+    auth_http_timeout  5s;
+
+    proxy_pass_error_message  on;
+    proxy_smtp_auth           on;
+    xclient                   off;
+    max_errors                3;
+
+    smtp_auth            login plain cram-md5 none;
+    smtp_capabilities    "SIZE 100000" PIPELINING;
+    smtp_greeting_delay  100ms;
+
+    server {
+        listen    127.0.0.1:%%PORT_smtp%%;
+        protocol  smtp_ext;
+    }
+
+    server {
+        listen    127.0.0.1:%%PORT_builtin%%;
+        protocol  smtp;
+    }
+
+    server {
+        listen    127.0.0.1:%%PORT_imap%%;
+        protocol  imap;
+    }
+
+    server {
+        listen            127.0.0.1:%%PORT_own%%;
+        protocol          smtp_ext;
+        auth_http         http://127.0.0.1:%%PORT_http%%/own;
+        auth_http_header  X-Own 1;
+        smtp_auth         plain;
+    }
+
+    server {
+        listen                  127.0.0.1:%%PORT_ours%%;
+        protocol                smtp_ext;
+        smtp_auth_http          http://127.0.0.1:%%PORT_http%%/ours;
+        smtp_auth_methods       login;
+        smtp_auth_require_tls   off;
+        smtp_auth_rcpt          off;
+        smtp_max_message_size   5000;
+        smtp_pass_auth          off;
+        smtp_max_errors         100;
+        smtp_banner_delay       0;
+    }
+
+    server {
+        listen               127.0.0.1:%%PORT_tls%%;
+        protocol             smtp_ext;
+        starttls             on;
+        ssl_certificate      %%TESTDIR%%/localhost.crt;
+        ssl_certificate_key  %%TESTDIR%%/localhost.key;
+    }
+}
+EOC
+
+my $secret = $t->secret('s3cret-passw0rd');
+my $ok = '235 2.7.0 Authentication succeeded';
+
+my $mta = $t->server('mta', ehlo => [ 'PIPELINING', 'AUTH PLAIN' ],
+                     on => { AUTH => '235 2.7.0 ok' });
+
+my $http = $t->http('http', default => { headers => [
+    'Auth-Status' => 'OK', 'Auth-Server' => '127.0.0.1',
+    'Auth-Port' => $t->port('mta') ] });
+
+sub connected {
+    my ($name) = @_;
+
+    my $c = $t->client($name || 'smtp');
+
+    $c->read_reply();
+    $c->ehlo();
+
+    return $c;
+}
+
+sub request { ($http->requests())[-1] }
+
+
+# what is offered
+
+my $c = connected();
+
+is $c->{ehlo}{AUTH}, 'PLAIN LOGIN CRAM-MD5', 'smtp_auth';
+is $c->{ehlo}{SIZE}, 100000, 'smtp_capabilities';
+is $c->cmd('AUTH EXTERNAL'),
+   '504 5.5.4 Unrecognized authentication mechanism', 'and no more';
+
+# a login, and the message behind it
+
+is $c->auth_plain('user', $secret), $ok, 'auth_http';
+is request()->{path}, '/mail/auth', 'without a scheme';
+is request()->{headers}{'x-auth-key'}, 'a key', 'auth_http_header';
+is request()->{headers}{'auth-protocol'}, 'smtp', 'the protocol is smtp';
+
+like $c->send_message(), qr/^250 /, 'Auth-Server is the destination';
+ok $mta->wait_messages(1), 'the message is there';
+
+my ($auth) = map { /^AUTH PLAIN (\S+)/ ? decode_base64($1) : () }
+             $mta->commands();
+
+is $auth, "\0user\0$secret", 'proxy_smtp_auth: with the login of the client';
+
+# without a login: smtp_auth none
+
+$c = connected();
+$c->mail('a@b.example');
+like $c->rcpt('c@d.example'), qr/^250 /, 'smtp_auth none';
+is request()->{headers}{'auth-method'}, 'none', 'is asked about';
+is request()->{headers}{'auth-smtp-to'}, 'RCPT TO:<c@d.example>',
+   'with the recipient';
+like $c->data("Subject: x\r\n\r\nx\r\n"), qr/^250 /, 'and sent there';
+
+# smtp_greeting_delay, max_errors
+
+$c = $t->client('smtp');
+$c->send_line('EHLO a');
+like $c->read_reply(), qr/^554 /, 'smtp_greeting_delay: too early';
+ok $c->eof(), 'closed';
+
+$c = connected();
+$c->cmd('FOO') for 1 .. 3;
+is $c->read_reply(), '421 4.7.0 Too many errors, closing connection',
+   'max_errors';
+
+# of the server{} itself
+
+$c = connected('own');
+is $c->{ehlo}{AUTH}, 'PLAIN', 'smtp_auth of the server';
+is $c->auth_plain('user', $secret), $ok, 'its auth_http';
+is request()->{path}, '/own', 'and no other';
+is request()->{headers}{'x-own'}, 1, 'its headers';
+ok !exists request()->{headers}{'x-auth-key'}, 'and no others';
+
+# ours go before
+
+$c = connected('ours');
+is $c->{ehlo}{AUTH}, 'LOGIN', 'smtp_auth_methods';
+is $c->{ehlo}{SIZE}, 5000, 'smtp_max_message_size';
+is $c->auth_login('user', $secret), $ok, 'smtp_auth_http';
+is request()->{path}, '/ours', 'is asked';
+ok !exists request()->{headers}{'x-auth-key'},
+   'headers are those of its own kind';
+
+# with TLS in the server, AUTH is under TLS
+
+$c = connected('tls');
+is $c->{ehlo}{AUTH}, 'CRAM-MD5', 'no password in clear where there is TLS';
+
+# the built-in protocols
+
+$c = $t->client('builtin', timeout => 10);
+$c->read_reply();
+$c->ehlo();
+is $c->{ehlo}{AUTH}, 'PLAIN LOGIN CRAM-MD5', 'smtp has its methods';
+like $c->auth_plain('user', $secret), qr/^235 /, 'and auth_http';
+is request()->{headers}{'x-auth-key'}, 'a key', 'and its headers';
+
+my $n = () = $http->requests();
+
+$c = $t->client('imap');
+like $c->read_line(), qr/^\* OK/, 'imap is there';
+$c->send_line(qq{a LOGIN "user" "$secret"});
+ok $http->wait_requests($n + 1), 'and asks';
+
+is request()->{headers}{'auth-protocol'}, 'imap', 'as ever';
