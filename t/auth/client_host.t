@@ -49,18 +49,20 @@ EOC
 my $http = $t->http('http', default => { headers => [
     'Auth-Status' => 'OK', 'Auth-User' => 'user' ] });
 
+# (nginx shifts an octet over 127 into the sign, which a sanitizer minds)
+
 my $dns = $t->dns('dns', zone => {
     '127.0.0.1' => { PTR => 'client.example.com' },
     'client.example.com' => { A => [ '127.0.0.7', '127.0.0.1' ] },
-    '192.0.2.1' => { PTR => 'liar.example.com' },
-    'liar.example.com' => { A => '192.0.2.2' },
-    '192.0.2.3' => { PTR => 'gone.example.com' },
-    '192.0.2.4' => { rcode => 2 },
-    '192.0.2.5' => { PTR => 'broken.example.com' },
+    '10.9.8.1' => { PTR => 'liar.example.com' },
+    'liar.example.com' => { A => '10.9.8.2' },
+    '10.9.8.3' => { PTR => 'gone.example.com' },
+    '10.9.8.4' => { rcode => 2 },
+    '10.9.8.5' => { PTR => 'broken.example.com' },
     'broken.example.com' => { rcode => 2 },
-    '192.0.2.6' => { drop => 1 },
-    '192.0.2.7' => { PTR => 'a b.example.com' },
-    '192.0.2.8' => { PTR => 'x' . "\r\n" . 'Auth-User: root.example.com' },
+    '10.9.8.6' => { drop => 1 },
+    '10.9.8.7' => { PTR => 'a b.example.com' },
+    '10.9.8.8' => { PTR => 'x' . "\r\n" . 'Auth-User: root.example.com' },
     '2001:db8::1' => { PTR => 'six.example.com' },
     'six.example.com' => { AAAA => '2001:db8::1', A => '127.0.0.1' },
 });
@@ -92,14 +94,14 @@ is_deeply [ sort grep { !/AAAA/ } $dns->queries() ],
           [ '1.0.0.127.in-addr.arpa PTR', 'client.example.com A' ],
           'is looked up, and whether it leads back';
 
-is host('proxy', '192.0.2.1'), '[UNAVAILABLE]', 'a name of somebody else';
-is host('proxy', '192.0.2.2'), '[UNAVAILABLE]', 'no name';
-is host('proxy', '192.0.2.3'), '[UNAVAILABLE]', 'a name that there is not';
-is host('proxy', '192.0.2.4'), '[TEMPUNAVAIL]', 'a zone that is broken';
-is host('proxy', '192.0.2.5'), '[TEMPUNAVAIL]', 'a name that is broken';
-is host('proxy', '192.0.2.6'), '[TEMPUNAVAIL]', 'a server that is silent';
-is host('proxy', '192.0.2.7'), '[UNAVAILABLE]', 'what is no name of a host';
-is host('proxy', '192.0.2.8'), '[UNAVAILABLE]', 'what is more than a name';
+is host('proxy', '10.9.8.1'), '[UNAVAILABLE]', 'a name of somebody else';
+is host('proxy', '10.9.8.2'), '[UNAVAILABLE]', 'no name';
+is host('proxy', '10.9.8.3'), '[UNAVAILABLE]', 'a name that there is not';
+is host('proxy', '10.9.8.4'), '[TEMPUNAVAIL]', 'a zone that is broken';
+is host('proxy', '10.9.8.5'), '[TEMPUNAVAIL]', 'a name that is broken';
+is host('proxy', '10.9.8.6'), '[TEMPUNAVAIL]', 'a server that is silent';
+is host('proxy', '10.9.8.7'), '[UNAVAILABLE]', 'what is no name of a host';
+is host('proxy', '10.9.8.8'), '[UNAVAILABLE]', 'what is more than a name';
 is host('proxy', '2001:db8::1'), 'six.example.com', 'IPv6';
 
 ok !grep({ /root/ } map { $_->{raw} } $http->requests()),
@@ -128,7 +130,7 @@ is +($http->requests())[-1]{headers}{'client-host'}, 'client.example.com',
 
 # who a trusted client says that it is
 
-$c->cmd('XCLIENT NAME=other.example.com ADDR=192.0.2.77');
+$c->cmd('XCLIENT NAME=other.example.com ADDR=10.9.8.77');
 $c->ehlo();
 $c->auth_plain('user', 'pass');
 is +($http->requests())[-1]{headers}{'client-host'}, 'other.example.com',
@@ -139,7 +141,7 @@ $c = $t->client('smtp');
 $c->read_reply();
 $c->ehlo();
 $c->auth_plain('user', 'pass');
-$c->cmd('XCLIENT ADDR=192.0.2.3');
+$c->cmd('XCLIENT ADDR=10.9.8.3');
 $c->ehlo();
 $c->auth_plain('user', 'pass');
 is +($http->requests())[-1]{headers}{'client-host'}, '[UNAVAILABLE]',
@@ -147,11 +149,11 @@ is +($http->requests())[-1]{headers}{'client-host'}, '[UNAVAILABLE]',
 
 # the client leaves meanwhile
 
-$c = $t->client('proxy', proxy => "PROXY TCP4 192.0.2.6 127.0.0.1 1 25\r\n");
+$c = $t->client('proxy', proxy => "PROXY TCP4 10.9.8.6 127.0.0.1 1 25\r\n");
 $c->read_reply();
 $c->ehlo();
 $c->send_line('AUTH PLAIN ' . encode_base64("\0user\0pass", ''));
-$dns->wait_query(qr/^6\.2\.0\.192/);
+$dns->wait_query(qr/^6\.8\.9\.10/);
 $c->reset();
 
 is host('smtp'), 'client.example.com', 'others are served';

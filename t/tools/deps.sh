@@ -39,6 +39,9 @@ needs='
     swaks                                       swaks                 demo
     curl                                        curl
     msmtp                                       msmtp
+    gsasl                                       gsasl
+    Authen::SASL                                libauthen-sasl-perl
+    Digest::HMAC_MD5                            libdigest-hmac-perl
     postconf                                    postfix
     clang                                       clang                 fuzz
     libfuzzer                                   libclang-rt-dev       fuzz
