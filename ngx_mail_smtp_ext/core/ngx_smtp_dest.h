@@ -110,6 +110,8 @@ struct ngx_smtp_delivery_s {
     ngx_smtp_dest_t             *dest;
     ngx_uint_t                   nrcpts;     /* of tx->rcpts, with its dest */
     void                        *worker;     /* the type's own */
+    ngx_smtp_spool_t            *spool;      /* the content, where it differs
+                                                from tx->spool; or NULL */
 
     ngx_smtp_op_t                op;         /* of deliver() */
     ngx_smtp_verdict_t           verdict;    /* for those without their own */

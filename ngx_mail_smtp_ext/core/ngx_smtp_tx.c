@@ -100,6 +100,15 @@ ngx_smtp_tx_make(ngx_smtp_session_t *s)
 ngx_int_t
 ngx_smtp_tx_spool(ngx_smtp_tx_t *tx)
 {
+    tx->spool = ngx_smtp_tx_spool_make(tx);
+
+    return tx->spool ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_smtp_spool_t *
+ngx_smtp_tx_spool_make(ngx_smtp_tx_t *tx)
+{
     ngx_smtp_spool_t    *spool;
     ngx_smtp_service_t  *service;
 
@@ -107,7 +116,7 @@ ngx_smtp_tx_spool(ngx_smtp_tx_t *tx)
 
     spool = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_spool_t));
     if (spool == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     spool->pool = tx->pool;
@@ -118,9 +127,7 @@ ngx_smtp_tx_spool(ngx_smtp_tx_t *tx)
     spool->release = ngx_smtp_tx_spool_release;
     spool->owner = tx;
 
-    tx->spool = spool;
-
-    return ngx_smtp_spool_init(spool);
+    return (ngx_smtp_spool_init(spool) == NGX_OK) ? spool : NULL;
 }
 
 

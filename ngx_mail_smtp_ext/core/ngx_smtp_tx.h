@@ -137,7 +137,6 @@ struct ngx_smtp_tx_s {
     unsigned                 prdr:1;         /* PRDR */
     unsigned                 body_8bit:1;    /* BODY=8BITMIME */
     unsigned                 body_binary:1;  /* BODY=BINARYMIME */
-    unsigned                 content_8bit:1; /* looked at if body_8bit */
     unsigned                 chunked:1;      /* BDAT has begun */
     unsigned                 failed:1;       /* verdict stands, drop the data */
 };
@@ -160,6 +159,9 @@ ngx_smtp_tx_t *ngx_smtp_tx_make(ngx_smtp_session_t *s);
 
 /* gives it an empty spool, as its server{} has configured it */
 ngx_int_t ngx_smtp_tx_spool(ngx_smtp_tx_t *tx);
+
+/* the same, for other content in its course; NULL: no memory */
+ngx_smtp_spool_t *ngx_smtp_tx_spool_make(ngx_smtp_tx_t *tx);
 
 /*
  * Content for tx->stream: adds a piece, which stays where it is until the

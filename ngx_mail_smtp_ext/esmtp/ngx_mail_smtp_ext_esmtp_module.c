@@ -98,7 +98,8 @@ ngx_mail_smtp_ext_esmtp_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 
     rest = ~conf->set;
 
-    conf->on |= rest & ~NGX_SMTP_ESMTP_OFF;
+    conf->on |= rest & ~(NGX_SMTP_ESMTP_OFF|NGX_SMTP_ESMTP_NEXT_HOP);
+    conf->next_hop |= rest & NGX_SMTP_ESMTP_NEXT_HOP;
 
     return NGX_CONF_OK;
 }

@@ -146,6 +146,12 @@ typedef struct {
 /* only as the next hop, or not at all: it is the one to hold messages */
 #define NGX_SMTP_ESMTP_NOT_OURS  NGX_SMTP_EXT_RELEASE
 
+/*
+ * As the next hop, unless configured: what is declared so can't be converted,
+ * and a client that knows that sends it otherwise.
+ */
+#define NGX_SMTP_ESMTP_NEXT_HOP  NGX_SMTP_EXT_BINARYMIME
+
 /* off unless configured: they promise what is up to others */
 #define NGX_SMTP_ESMTP_OFF                                                   \
     (NGX_SMTP_EXT_PRIORITY|NGX_SMTP_EXT_DELIVERBY|NGX_SMTP_EXT_RELEASE       \

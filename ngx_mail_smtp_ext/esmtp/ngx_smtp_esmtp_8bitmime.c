@@ -11,8 +11,9 @@
 
 
 /*
- * 8BITMIME, RFC 6152.  A message that was declared 8-bit and is so can't go
- * to a next hop without the extension; nothing is converted.
+ * 8BITMIME, RFC 6152.  What becomes of a message for a next hop without it
+ * depends on what is in the message, which has to be read for that:
+ * relay/ngx_smtp_relay_8bit.c.
  *
  * BODY is this extension's parameter; others add values to it.
  */
@@ -22,8 +23,6 @@ static ngx_int_t ngx_smtp_esmtp_8bitmime_parse(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_str_t *value);
 static u_char *ngx_smtp_esmtp_8bitmime_emit(ngx_smtp_caps_t *caps,
     ngx_smtp_tx_t *tx, u_char *p, u_char *end);
-static ngx_int_t ngx_smtp_esmtp_8bitmime_check(ngx_smtp_caps_t *caps,
-    ngx_smtp_tx_t *tx, ngx_smtp_verdict_t *verdict);
 
 
 static const ngx_smtp_esmtp_param_t  ngx_smtp_esmtp_8bitmime_mail[] = {
@@ -43,7 +42,7 @@ const ngx_smtp_esmtp_t  ngx_smtp_esmtp_8bitmime = {
     NULL,                        /* answer */
     ngx_smtp_esmtp_8bitmime_emit,
     NULL,                        /* emit_rcpt */
-    ngx_smtp_esmtp_8bitmime_check
+    NULL                         /* check */
 };
 
 
@@ -83,19 +82,4 @@ ngx_smtp_esmtp_8bitmime_emit(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     u_char *p, u_char *end)
 {
     return tx->body_8bit ? ngx_slprintf(p, end, " BODY=8BITMIME") : p;
-}
-
-
-static ngx_int_t
-ngx_smtp_esmtp_8bitmime_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
-    ngx_smtp_verdict_t *verdict)
-{
-    if (tx->content_8bit && tx->body_8bit
-        && !(caps->extensions & NGX_SMTP_EXT_8BITMIME))
-    {
-        ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_SERVER_LACKS_8BIT);
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
 }

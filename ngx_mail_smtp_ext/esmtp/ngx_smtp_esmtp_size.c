@@ -167,8 +167,16 @@ ngx_smtp_esmtp_size_answer(ngx_smtp_caps_t *caps, ngx_str_t *args)
 static off_t
 ngx_smtp_esmtp_size_known(ngx_smtp_tx_t *tx)
 {
-    return tx->data_end ? tx->spool->size + (off_t) tx->received.len
-                        : tx->size;
+    ngx_smtp_spool_t  *spool;
+
+    if (tx->data_end == 0) {
+        return tx->size;
+    }
+
+    spool = (tx->delivery && tx->delivery->spool) ? tx->delivery->spool
+                                                  : tx->spool;
+
+    return spool->size + (off_t) tx->received.len;
 }
 
 

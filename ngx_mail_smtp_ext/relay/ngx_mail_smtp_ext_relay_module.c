@@ -93,6 +93,14 @@ static ngx_conf_bitmask_t  ngx_mail_smtp_ext_relay_ssl_protocols[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_8bits[] = {
+    { ngx_string("convert"), NGX_SMTP_PASS_8BIT_CONVERT },
+    { ngx_string("refuse"), NGX_SMTP_PASS_8BIT_REFUSE },
+    { ngx_string("pass"), NGX_SMTP_PASS_8BIT_PASS },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_bitmask_t  ngx_mail_smtp_ext_relay_next[] = {
     { ngx_string("error"), NGX_SMTP_NEXT_ERROR },
     { ngx_string("timeout"), NGX_SMTP_NEXT_TIMEOUT },
@@ -134,6 +142,13 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, mode),
       &ngx_mail_smtp_ext_relay_modes },
+
+    { ngx_string("smtp_pass_8bit"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, eight_bit),
+      &ngx_mail_smtp_ext_relay_8bits },
 
     { ngx_string("smtp_pass_helo"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
@@ -389,6 +404,7 @@ ngx_mail_smtp_ext_relay_create_conf(ngx_conf_t *cf)
     }
 
     conf->mode = NGX_CONF_UNSET_UINT;
+    conf->eight_bit = NGX_CONF_UNSET_UINT;
     conf->next_tries = NGX_CONF_UNSET_UINT;
     conf->next_timeout = NGX_CONF_UNSET_MSEC;
     conf->tls_mode = NGX_CONF_UNSET_UINT;
@@ -424,6 +440,9 @@ ngx_mail_smtp_ext_relay_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
 
     service->stream = (conf->mode == NGX_SMTP_PASS_STREAM);
+
+    ngx_conf_merge_uint_value(conf->eight_bit, prev->eight_bit,
+                              NGX_SMTP_PASS_8BIT_CONVERT);
 
     ngx_conf_merge_bitmask_value(conf->next, prev->next,
                                  (NGX_CONF_BITMASK_SET

@@ -25,6 +25,10 @@
 #define NGX_SMTP_PASS_BUFFERED  1    /* ... when the message is complete */
 #define NGX_SMTP_PASS_STREAM    2    /* as verify, and content as it comes */
 
+#define NGX_SMTP_PASS_8BIT_CONVERT  0    /* for a server without 8BITMIME */
+#define NGX_SMTP_PASS_8BIT_REFUSE   1
+#define NGX_SMTP_PASS_8BIT_PASS     2
+
 
 /* smtp_pass_tls; the last one also for smtps:// */
 typedef enum {
@@ -82,6 +86,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t            mode;              /* NGX_SMTP_PASS_* */
+    ngx_uint_t            eight_bit;         /* NGX_SMTP_PASS_8BIT_* */
 
     ngx_uint_t            next;              /* NGX_SMTP_NEXT_* */
     ngx_uint_t            next_tries;        /* servers in all; 0: no limit */

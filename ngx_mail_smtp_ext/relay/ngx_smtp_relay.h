@@ -15,6 +15,7 @@
 
 
 #include <ngx_smtp_client.h>
+#include <ngx_smtp_sevenbit.h>
 
 
 /* the commands of a request, in their order */
@@ -67,6 +68,7 @@ typedef struct {
     u_char                  *stuffed;        /* ... with dots doubled */
     off_t                    offset;
     ngx_uint_t               dot_state;
+    void                    *eight_bit;      /* of _8bit */
 
     /* of smtp_pass_mode stream */
     ngx_chain_t             *out;            /* what is being sent */
@@ -126,6 +128,13 @@ ngx_int_t ngx_smtp_relay_outcome(ngx_smtp_relay_t *relay,
 ngx_int_t ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay);
 ngx_uint_t ngx_smtp_relay_usable(ngx_smtp_relay_t *relay);
 ngx_int_t ngx_smtp_relay_answer(ngx_smtp_client_t *client);
+
+/*
+ * _8bit: what the server is to get in place of the message, where it has no
+ * 8BITMIME.  NGX_OK: delivery->spool has it, if that is set.  NGX_DECLINED:
+ * failure is.  NGX_AGAIN: ngx_smtp_relay_envelope() will be called again.
+ */
+ngx_int_t ngx_smtp_relay_8bit(ngx_smtp_relay_t *relay);
 
 /* _body: mail data, after 354; or BDAT LAST and its chunk */
 ngx_int_t ngx_smtp_relay_body(ngx_smtp_relay_t *relay);

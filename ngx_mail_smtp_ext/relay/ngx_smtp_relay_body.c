@@ -25,6 +25,8 @@ static ngx_uint_t ngx_smtp_relay_whole(ngx_smtp_relay_t *relay);
 static ngx_chain_t *ngx_smtp_relay_body_first(ngx_smtp_relay_t *relay);
 static ngx_chain_t *ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay,
     ngx_str_t *mark);
+static ngx_smtp_spool_t *ngx_smtp_relay_spool(ngx_smtp_relay_t *relay);
+static ngx_str_t *ngx_smtp_relay_mark_of(ngx_smtp_relay_t *relay);
 static ngx_chain_t *ngx_smtp_relay_body_piece(ngx_pool_t *pool, u_char *data,
     size_t len, ngx_chain_t *next);
 static ngx_int_t ngx_smtp_relay_body_next(ngx_smtp_relay_t *relay);
@@ -52,12 +54,15 @@ ngx_smtp_relay_body(ngx_smtp_relay_t *relay)
 
     relay->client->connection->log->action = "sending mail data to upstream";
 
-    relay->last_piece = (tx->dot.dots == 0) && ngx_smtp_relay_whole(relay);
+    /* where lines of what was converted begin with a dot, nobody has counted */
+
+    relay->last_piece = (tx->dot.dots == 0 && relay->delivery->spool == NULL
+                         && ngx_smtp_relay_whole(relay));
 
     if (relay->last_piece) {
         chain = ngx_smtp_relay_body_chain(relay, relay->delivery->hold
                                           ? NULL
-                                          : ngx_smtp_relay_end_mark(tx));
+                                          : ngx_smtp_relay_mark_of(relay));
 
     } else {
         relay->offset = 0;
@@ -116,7 +121,7 @@ ngx_smtp_relay_chunk(ngx_smtp_relay_t *relay)
 
     b->last = ngx_sprintf(b->last, "BDAT %O%s" CRLF,
                           (off_t) relay->tx->received.len
-                          + relay->tx->spool->size,
+                          + ngx_smtp_relay_spool(relay)->size,
                           relay->part ? "" : " LAST");
 
     /* the commands with it, in one write */
@@ -162,7 +167,7 @@ ngx_smtp_relay_body_first(ngx_smtp_relay_t *relay)
 static ngx_uint_t
 ngx_smtp_relay_whole(ngx_smtp_relay_t *relay)
 {
-    return relay->tx->spool->file_size == 0
+    return ngx_smtp_relay_spool(relay)->file_size == 0
            || ngx_smtp_client_sendfile(relay->client);
 }
 
@@ -172,10 +177,12 @@ ngx_smtp_relay_whole(ngx_smtp_relay_t *relay)
 static ngx_chain_t *
 ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay, ngx_str_t *mark)
 {
-    ngx_chain_t    *chain, *end, *cl;
-    ngx_smtp_tx_t  *tx;
+    ngx_chain_t       *chain, *end, *cl;
+    ngx_smtp_tx_t     *tx;
+    ngx_smtp_spool_t  *spool;
 
     tx = relay->tx;
+    spool = ngx_smtp_relay_spool(relay);
 
     end = NULL;
 
@@ -188,8 +195,8 @@ ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay, ngx_str_t *mark)
 
     chain = end;
 
-    if (tx->spool->size) {
-        chain = ngx_smtp_spool_chain(tx->spool, tx->pool);
+    if (spool->size) {
+        chain = ngx_smtp_spool_chain(spool, tx->pool);
         if (chain == NULL) {
             return NULL;
         }
@@ -206,6 +213,25 @@ ngx_smtp_relay_body_chain(ngx_smtp_relay_t *relay, ngx_str_t *mark)
 
     return ngx_smtp_relay_body_piece(tx->pool, tx->received.data,
                                      tx->received.len, chain);
+}
+
+
+/* the content that it gets */
+
+static ngx_smtp_spool_t *
+ngx_smtp_relay_spool(ngx_smtp_relay_t *relay)
+{
+    return relay->delivery->spool ? relay->delivery->spool : relay->tx->spool;
+}
+
+
+static ngx_str_t *
+ngx_smtp_relay_mark_of(ngx_smtp_relay_t *relay)
+{
+    /* what was converted ends in CRLF */
+
+    return relay->delivery->spool ? &ngx_smtp_relay_mark
+                                  : ngx_smtp_relay_end_mark(relay->tx);
 }
 
 
@@ -314,7 +340,7 @@ ngx_smtp_relay_commit(ngx_smtp_delivery_t *d)
     relay->held = 0;
 
     mark = relay->chunk ? &ngx_smtp_relay_chunk_mark
-                        : ngx_smtp_relay_end_mark(relay->tx);
+                        : ngx_smtp_relay_mark_of(relay);
 
     chain = ngx_smtp_relay_body_piece(relay->tx->pool, mark->data, mark->len,
                                       NULL);
@@ -351,7 +377,7 @@ ngx_smtp_relay_body_next(ngx_smtp_relay_t *relay)
     ngx_smtp_op_start(&relay->wait, &tx->ops, ngx_smtp_relay_body_read, relay,
                       tx->session->connection->log);
 
-    relay->reader.spool = tx->spool;
+    relay->reader.spool = ngx_smtp_relay_spool(relay);
     relay->reader.buf = relay->raw;
     relay->reader.size = NGX_SMTP_SPOOL_READ_SIZE;
     relay->reader.offset = relay->offset;
@@ -411,7 +437,8 @@ ngx_smtp_relay_body_stuff(ngx_smtp_relay_t *relay, size_t len)
 
     if (relay->chunk) {
         relay->offset += len;
-        relay->last_piece = (relay->offset == tx->spool->size);
+        relay->last_piece = (relay->offset
+                             == ngx_smtp_relay_spool(relay)->size);
 
         chain = ngx_smtp_relay_body_piece(tx->pool, relay->raw, len, NULL);
 
@@ -426,11 +453,11 @@ ngx_smtp_relay_body_stuff(ngx_smtp_relay_t *relay, size_t len)
 
     relay->offset += len;
 
-    if (relay->offset == tx->spool->size) {
+    if (relay->offset == ngx_smtp_relay_spool(relay)->size) {
         relay->last_piece = 1;
 
         if (!relay->delivery->hold) {
-            mark = ngx_smtp_relay_end_mark(tx);
+            mark = ngx_smtp_relay_mark_of(relay);
             last = ngx_cpymem(last, mark->data, mark->len);
         }
     }

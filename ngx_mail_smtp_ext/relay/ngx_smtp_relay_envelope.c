@@ -63,6 +63,7 @@ static ngx_int_t ngx_smtp_relay_refused(ngx_smtp_relay_t *relay);
 ngx_int_t
 ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
 {
+    ngx_int_t           rc;
     ngx_smtp_client_t  *client;
 
     client = relay->client;
@@ -97,6 +98,18 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
 
     if (relay->stream && ngx_smtp_relay_stream_check(relay) != NGX_OK) {
         return NGX_OK;
+    }
+
+    if (relay->deliver && !relay->stream) {
+        rc = ngx_smtp_relay_8bit(relay);
+
+        if (rc == NGX_DECLINED) {
+            ngx_smtp_relay_finish(relay);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_OK;
+        }
     }
 
     relay->chunk = relay->deliver

@@ -251,7 +251,6 @@ ngx_smtp_report_envelope(ngx_smtp_report_t *report)
 
     child->utf8 = report->utf8;
     child->body_8bit = report->utf8;
-    child->content_8bit = report->utf8;
     child->mime.part_8bit = report->utf8;
 
     /* RFC 8689, 5: as the message itself */

@@ -121,11 +121,6 @@ ngx_smtp_message_keep(ngx_smtp_tx_t *tx, ngx_str_t *piece, ngx_uint_t copy)
         return;
     }
 
-    if (tx->body_8bit && !tx->content_8bit) {
-        tx->content_8bit = ngx_smtp_is_8bit(piece->data,
-                                            piece->data + piece->len);
-    }
-
     if (tx->stream == NULL) {
         rc = ngx_smtp_spool_append(tx->spool, piece->data, piece->len);
 

@@ -15,11 +15,12 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(87);
+$t->plan(90);
 
 my @both = (ehlo => [ qw/ PIPELINING 8BITMIME CHUNKING BINARYMIME / ]);
 
 my $with = $t->server('with', @both);
+my $other = $t->server('other', @both);
 my $chunks = $t->server('chunks', ehlo => [ qw/ 8BITMIME CHUNKING / ]);
 my $alone = $t->server('alone', ehlo => [ qw/ 8BITMIME BINARYMIME / ]);
 my $old = $t->server('old', on => { EHLO => '502 5.5.1 no EHLO' });
@@ -38,6 +39,9 @@ mail {
     smtp_max_errors        1000;
     smtp_body_buffer_size  16k;
     smtp_temp_path         %%TESTDIR%%/smtp_temp;
+
+    # whatever the next hop has
+    smtp_extensions        binarymime=on;
 
     server {
         listen     127.0.0.1:%%PORT_1%%;
@@ -94,6 +98,15 @@ mail {
         listen     127.0.0.1:%%PORT_8%%;
         protocol   smtp_ext;
         smtp_pass  maildir:%%TESTDIR%%/Maildir;
+    }
+
+    # by default, as the next hop
+
+    server {
+        listen           127.0.0.1:%%PORT_9%%;
+        protocol         smtp_ext;
+        smtp_pass        smtp://127.0.0.1:%%PORT_other%%;
+        smtp_extensions  binarymime=next_hop;
     }
 }
 EOC
@@ -230,6 +243,14 @@ $c = client(8);
 ok !exists $c->{ehlo}{BINARYMIME}, 'it is not offered for Maildirs alone';
 is $c->mail('a@b.example', 'BODY=BINARYMIME'), '501 5.5.4 Bad parameter: BODY',
    'nor accepted';
+
+# as the next hop, once that is known
+
+$c = client(9);
+ok !exists $c->{ehlo}{BINARYMIME}, 'not before the next hop was asked';
+like $c->send_message(), $taken, 'it is asked';
+$c = client(9);
+ok exists $c->{ehlo}{BINARYMIME}, 'then it is offered';
 
 # Parked for a second: DATA, which would tell whether it is still there, is not
 # possible, so the envelope is said again.

@@ -29,6 +29,7 @@ mail {
     smtp_pass_mode          stream;
     smtp_max_errors         1000;
     smtp_max_message_size   100m;
+    smtp_extensions         binarymime=on;
 
     smtp_pass_data_timeout   ${ms}ms;
     smtp_pass_final_timeout  ${ms}ms;

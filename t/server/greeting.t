@@ -90,7 +90,7 @@ sub ehlo_reply {
 
 
 my @first = ('PIPELINING', 'SIZE 33554432', '8BITMIME', 'CHUNKING',
-             'BINARYMIME', 'SMTPUTF8');
+             'SMTPUTF8');
 my @last = ('ENHANCEDSTATUSCODES', 'DSN', 'LIMITS RCPTMAX=1000', 'PRDR', 'HELP');
 my $plain = ehlo_reply('mx.example.com', @first, @last);
 
@@ -109,7 +109,7 @@ $c = $t->client('other');
 is $c->read_reply(), '220 other.example.net ESMTP', 'a server_name of its own';
 is $c->cmd('EHLO client.example.com'),
    ehlo_reply('other.example.net', 'PIPELINING', 'SIZE 0', '8BITMIME',
-              'CHUNKING', 'BINARYMIME', 'SMTPUTF8', @last),
+              'CHUNKING', 'SMTPUTF8', @last),
    'no limit of size is SIZE 0';
 is $c->cmd('HELO client.example.com'), '250 other.example.net', 'in HELO too';
 
@@ -129,12 +129,12 @@ $c->read_reply();
 
 is $c->cmd('EHLO client.example.com'),
    ehlo_reply('mx.example.com', 'PIPELINING', 'SIZE 1000', '8BITMIME',
-              'CHUNKING', 'BINARYMIME', 'SMTPUTF8', 'STARTTLS', @last),
+              'CHUNKING', 'SMTPUTF8', 'STARTTLS', @last),
    'AUTH is not offered in clear';
 $c->starttls();
 is $c->cmd('EHLO client.example.com'),
    ehlo_reply('mx.example.com', 'PIPELINING', 'SIZE 1000', '8BITMIME',
-              'CHUNKING', 'BINARYMIME', 'SMTPUTF8', 'AUTH PLAIN LOGIN', @last),
+              'CHUNKING', 'SMTPUTF8', 'AUTH PLAIN LOGIN', @last),
    'but under TLS';
 
 $c = $t->client('clear');

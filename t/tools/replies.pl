@@ -328,7 +328,7 @@ SERVER_BROKEN | | the last server that could be connected to closed the connecti
 SERVER_INSECURE | | there has to be TLS to the next hop, and there is none with the last server that could be connected to
 SERVER_LOGIN | | the next hop refuses the login, or there is none that it could be shown
 REPLY_LOST | | no reply came to the end of the message: the server may have taken it or not (RFC 1047)
-SERVER_LACKS_8BIT | | the message is declared as 8BITMIME and has 8-bit content, the next hop has no 8BITMIME
+SERVER_LACKS_8BIT | | the message has 8-bit octets, the next hop has no 8BITMIME, and it can't be converted, or `smtp_pass_8bit refuse` says that it is not to be
 SERVER_LACKS_UTF8 | | an address needs SMTPUTF8, and the next hop has it not
 SERVER_LACKS_UTF8_HEADER | | a header field, of a part perhaps, is in UTF-8, SMTPUTF8 was declared, and the next hop has it not
 SERVER_LACKS_BINARY | | BODY=BINARYMIME, and the next hop has not both BINARYMIME and CHUNKING, or the destination is a Maildir

@@ -43,7 +43,8 @@ die "no ngx_auto_config.h in $objs\n" unless -f "$objs/ngx_auto_config.h";
 
 # all sources of proto/ have a test, and the other way round
 
-my @units = map { m!/ngx_smtp_(\w+)\.c$! } sort glob("$proto/*.c");
+my @files = map { m!/ngx_smtp_(\w+)\.c$! } sort glob("$proto/*.c");
+my @units = grep { !part($_, @files) } @files;
 my @tests = map { m!/test_(\w+)\.c$! } sort glob("$unit/proto/*.c");
 
 # folder, unit
@@ -70,6 +71,14 @@ unit($_) foreach @tests;
 other(@$_) foreach @others;
 
 ###############################################################################
+
+# <unit>_<part> is tested with the unit
+
+sub part {
+    my ($name, @files) = @_;
+
+    return $name =~ /^(.+)_[a-z0-9]+$/ && grep { $_ eq $1 } @files;
+}
 
 # all of proto/, once; nothing else of ours is on the include path
 
