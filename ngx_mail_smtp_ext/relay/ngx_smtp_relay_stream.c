@@ -372,7 +372,9 @@ ngx_smtp_relay_stream_chain(ngx_smtp_relay_t *relay, ngx_chain_t ***last)
         }
     }
 
-    if ((tx->chunked && !relay->chunk)
+    /* pieces of a header that is edited are cut anywhere */
+
+    if ((!relay->chunk && (tx->chunked || tx->edit))
         ? ngx_smtp_relay_stream_encode(relay, last) != NGX_OK
         : ngx_smtp_relay_stream_dots(relay, last) != NGX_OK)
     {

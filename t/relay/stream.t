@@ -54,6 +54,13 @@ mail {
     }
 
     server {
+        listen              127.0.0.1:%%PORT_edit%%;
+        protocol            smtp_ext;
+        smtp_header_repair  date bcc return_path;
+        smtp_header_fold    on;
+    }
+
+    server {
         listen     127.0.0.1:%%PORT_patient%%;
         protocol   smtp_ext;
 
@@ -70,7 +77,7 @@ mail {
 }
 EOC
 
-$t->plan(130);
+$t->plan(133);
 
 my $first = $t->server('first', ehlo => [ qw/ PIPELINING 8BITMIME SMTPUTF8 / ]);
 my $second = $t->server('second', ehlo => [ qw/ PIPELINING 8BITMIME / ]);
@@ -194,6 +201,20 @@ $small->send_raw("Subject: x\n\n..\n.a\rb\r\n.\r\n");
 is $small->read_reply() =~ s/ .*//r, '250', 'bare line ends';
 is content($first), "Subject: x\r\n\r\n.\r\na\r\nb\r\n",
    'are mended on their way';
+
+# a header that is edited on its way: what looks like an end is none
+
+my $edit = client('edit');
+my $sly = "Subject: x\r\nBcc: a\@b.example,\r\n .\r\nFrom: a\@b.example\r\n"
+          . '.' . "\r\n.\r\n..\r\n\r\n.\r\n.." . ("\r\n.z" x 40_000) . "\r\n";
+
+like $edit->send_message(data => $sly), qr/^250/, 'a header that is repaired';
+
+my ($m) = ($first->messages())[-1];
+
+like $m->{data}, qr/\.\r\n\.\r\n\.\.\r\n\r\n\.\r\n\.\.(\r\n\.z){40000}\r\n\z/,
+     'has its dots';
+unlike $m->{data}, qr/^Bcc/m, 'and no Bcc';
 
 # the reply to the first octets: it can't have been kept until the end
 
