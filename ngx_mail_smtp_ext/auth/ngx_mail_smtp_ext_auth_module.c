@@ -28,11 +28,6 @@ static char *ngx_mail_smtp_ext_auth_methods(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_mail_smtp_ext_auth_http(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_mail_smtp_ext_auth_http_header(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static ngx_int_t ngx_mail_smtp_ext_auth_header_valid(ngx_table_elt_t *header);
-static char *ngx_mail_smtp_ext_auth_header_join(ngx_conf_t *cf,
-    ngx_smtp_auth_conf_t *conf);
 static char *ngx_mail_smtp_ext_auth_json(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_mail_smtp_ext_auth_nginx(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -136,9 +131,9 @@ static ngx_command_t  ngx_mail_smtp_ext_auth_commands[] = {
 
     { ngx_string("smtp_auth_http_header"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE2,
-      ngx_mail_smtp_ext_auth_http_header,
+      ngx_smtp_http_fields_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
-      0,
+      offsetof(ngx_smtp_auth_conf_t, http_fields),
       NULL },
 
     { ngx_string("smtp_auth_cache"),
@@ -268,8 +263,7 @@ ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf)
      *     conf->nginx.url = NULL;
      *     conf->nginx.headers = NULL;
      *     conf->http = NULL;
-     *     conf->http_headers = NULL;
-     *     conf->http_header = { 0, NULL };
+     *     conf->http_fields = { NULL, { 0, NULL } };
      *     conf->cache_zone = NULL;
      *     conf->cache_off = 0;
      *     conf->limit_zone = NULL;
@@ -350,9 +344,10 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->rcpt = 0;
     }
 
-    if (conf->http_headers == NULL) {
-        conf->http_headers = prev->http_headers;
-        conf->http_header = prev->http_header;
+    if (ngx_smtp_http_fields_merge(cf, &conf->http_fields, &prev->http_fields)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     if (conf->cache_zone == NULL && !conf->cache_off) {
@@ -383,7 +378,7 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->oauth_configuration,
                              prev->oauth_configuration, "");
 
-    return ngx_mail_smtp_ext_auth_header_join(cf, conf);
+    return NGX_CONF_OK;
 }
 
 
@@ -464,115 +459,6 @@ ngx_mail_smtp_ext_auth_http(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_smtp_http_url_parse(cf, &value[1], acf->http) != NGX_OK) {
         return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_mail_smtp_ext_auth_http_header(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_smtp_auth_conf_t *acf = conf;
-
-    ngx_str_t        *value;
-    ngx_table_elt_t  *header;
-
-    if (acf->http_headers == NULL) {
-        acf->http_headers = ngx_array_create(cf->pool, 1,
-                                             sizeof(ngx_table_elt_t));
-        if (acf->http_headers == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    header = ngx_array_push(acf->http_headers);
-    if (header == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    ngx_memzero(header, sizeof(ngx_table_elt_t));
-
-    header->key = value[1];
-    header->value = value[2];
-
-    if (ngx_mail_smtp_ext_auth_header_valid(header) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid header \"%V\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* RFC 9110, 5.1 and 5.5 */
-
-static ngx_int_t
-ngx_mail_smtp_ext_auth_header_valid(ngx_table_elt_t *header)
-{
-    u_char  ch;
-    size_t  i;
-
-    if (header->key.len == 0) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < header->key.len; i++) {
-        ch = header->key.data[i];
-
-        if (ch <= ' ' || ch >= 0x7f
-            || ngx_strchr("\"(),/:;<=>?@[\\]{}", ch) != NULL)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    for (i = 0; i < header->value.len; i++) {
-        ch = header->value.data[i];
-
-        if ((ch < ' ' && ch != '\t') || ch == 0x7f) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static char *
-ngx_mail_smtp_ext_auth_header_join(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf)
-{
-    u_char           *p;
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_table_elt_t  *header;
-
-    if (conf->http_headers == NULL || conf->http_header.len) {
-        return NGX_CONF_OK;
-    }
-
-    len = 0;
-    header = conf->http_headers->elts;
-
-    for (i = 0; i < conf->http_headers->nelts; i++) {
-        len += header[i].key.len + header[i].value.len
-               + sizeof(": " CRLF) - 1;
-    }
-
-    p = ngx_pnalloc(cf->pool, len);
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    conf->http_header.data = p;
-    conf->http_header.len = len;
-
-    for (i = 0; i < conf->http_headers->nelts; i++) {
-        p = ngx_sprintf(p, "%V: %V" CRLF, &header[i].key, &header[i].value);
     }
 
     return NGX_CONF_OK;
@@ -718,11 +604,10 @@ static char *
 ngx_mail_smtp_ext_auth_nginx_header(ngx_conf_t *cf,
     ngx_smtp_auth_nginx_t *nginx, ngx_str_t *value)
 {
-    ngx_table_elt_t  *header;
+    ngx_keyval_t  *header;
 
     if (nginx->headers == NULL) {
-        nginx->headers = ngx_array_create(cf->pool, 1,
-                                          sizeof(ngx_table_elt_t));
+        nginx->headers = ngx_array_create(cf->pool, 1, sizeof(ngx_keyval_t));
         if (nginx->headers == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -733,12 +618,10 @@ ngx_mail_smtp_ext_auth_nginx_header(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    ngx_memzero(header, sizeof(ngx_table_elt_t));
-
     header->key = value[1];
     header->value = value[2];
 
-    if (ngx_mail_smtp_ext_auth_header_valid(header) != NGX_OK) {
+    if (!ngx_smtp_http_field_valid(header)) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "header \"%V\" is not sent by smtp_ext",
                            &value[1]);
@@ -789,8 +672,8 @@ ngx_mail_smtp_ext_auth_merge_nginx(ngx_conf_t *cf, ngx_smtp_auth_conf_t *prev,
         conf->http_pass_client_cert = nginx->pass_client_cert;
     }
 
-    if (prev->http_headers == NULL && conf->http_headers == NULL) {
-        conf->http_headers = nginx->headers;
+    if (prev->http_fields.list == NULL && conf->http_fields.list == NULL) {
+        conf->http_fields.list = nginx->headers;
     }
 
     /* without TLS in the whole server AUTH was never meant to be under TLS */

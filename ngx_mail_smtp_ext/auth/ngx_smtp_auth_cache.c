@@ -185,7 +185,7 @@ ngx_smtp_auth_cache_key(ngx_smtp_sasl_t *sasl, u_char *key)
     tls = s->tls ? '1' : '0';
 
     fields[0] = conf->http->text;
-    fields[1] = conf->http_header;
+    fields[1] = conf->http_fields.text;
     fields[2] = sasl->mech->http_name;
     fields[3] = sasl->user;
     fields[4] = sasl->secret;

@@ -31,7 +31,7 @@ typedef struct {
     ngx_smtp_http_url_t  *url;               /* auth_http; NULL: not given */
     ngx_msec_t            timeout;
     ngx_flag_t            pass_client_cert;
-    ngx_array_t          *headers;           /* of ngx_table_elt_t */
+    ngx_array_t          *headers;           /* of ngx_keyval_t */
 } ngx_smtp_auth_nginx_t;
 
 
@@ -48,8 +48,7 @@ typedef struct {
     ngx_flag_t            http_pass_client_cert;
     ngx_flag_t            http_client_host;
     ngx_flag_t            rcpt;              /* it is asked at RCPT */
-    ngx_array_t          *http_headers;      /* of ngx_table_elt_t */
-    ngx_str_t             http_header;       /* all of them, as sent */
+    ngx_smtp_http_fields_t  http_fields;
 
     ngx_str_t             scram_secret;      /* of salts of unknown users */
     ngx_uint_t            scram_iterations;  /* ... and what they are shown */

@@ -43,10 +43,13 @@ static ngx_uint_t ngx_smtp_auth_valid(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_verified(ngx_smtp_op_t *op);
 static ngx_int_t ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl);
 static ngx_int_t ngx_smtp_auth_keep(ngx_smtp_sasl_t *sasl);
+static void ngx_smtp_auth_decided(ngx_smtp_session_t *s, ngx_int_t rc);
+static void ngx_smtp_auth_admit(ngx_smtp_sasl_t *sasl, ngx_int_t rc);
 static ngx_int_t ngx_smtp_auth_decline(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_count(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_wait_handler(ngx_event_t *ev);
 static void ngx_smtp_auth_refuse(ngx_smtp_sasl_t *sasl);
+static void ngx_smtp_auth_refused(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_log(ngx_smtp_sasl_t *sasl, char *what,
     ngx_str_t *user);
 static ngx_int_t ngx_smtp_auth_fail(ngx_smtp_sasl_t *sasl,
@@ -463,6 +466,7 @@ ngx_smtp_auth_verified(ngx_smtp_op_t *op)
 static ngx_int_t
 ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
 {
+    ngx_int_t            rc;
     ngx_str_t            method;
     ngx_smtp_session_t  *s;
 
@@ -480,16 +484,60 @@ ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
     }
 
     s->auth_route = sasl->route;
-    s->authenticated = 1;
 
     ngx_smtp_auth_limit_succeeded(sasl);
 
-    ngx_smtp_auth_log(sasl, "client logged in", &sasl->login);
+    /* secrets are not kept while others are asked */
+
+    ngx_smtp_sasl_forget(sasl);
+
+    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_AUTH, ngx_smtp_auth_decided);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
+    ngx_smtp_auth_admit(sasl, rc);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_smtp_auth_decided(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    ngx_smtp_auth_admit(s->auth, rc);
+
+    ngx_smtp_session_resume(s);
+}
+
+
+static void
+ngx_smtp_auth_admit(ngx_smtp_sasl_t *sasl, ngx_int_t rc)
+{
+    ngx_smtp_session_t  *s;
+
+    s = sasl->session;
+
+    if (rc == NGX_DONE) {
+        /* told why not already */
+        ngx_smtp_session_logout(s);
+        ngx_smtp_auth_refused(sasl);
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_smtp_session_logout(s);
+        (void) ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
+        return;
+    }
+
+    s->authenticated = 1;
+
+    ngx_smtp_auth_log(sasl, "client logged in", &s->auth_user);
 
     ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTHENTICATED);
     ngx_smtp_auth_end(sasl);
-
-    return NGX_OK;
 }
 
 
@@ -591,12 +639,10 @@ ngx_smtp_auth_wait_handler(ngx_event_t *ev)
 static void
 ngx_smtp_auth_refuse(ngx_smtp_sasl_t *sasl)
 {
-    ngx_smtp_session_t    *s;
-    ngx_smtp_verdict_t     verdict;
-    ngx_smtp_auth_conf_t  *conf;
+    ngx_smtp_session_t  *s;
+    ngx_smtp_verdict_t   verdict;
 
     s = sasl->session;
-    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
 
     ngx_smtp_verdict_set(&verdict, NGX_SMTP_REPLY_AUTH_FAILED);
 
@@ -615,6 +661,19 @@ ngx_smtp_auth_refuse(ngx_smtp_sasl_t *sasl)
         /* RFC 5321, 3.8: it says that the connection is closed */
         s->closing = 1;
     }
+
+    ngx_smtp_auth_refused(sasl);
+}
+
+
+static void
+ngx_smtp_auth_refused(ngx_smtp_sasl_t *sasl)
+{
+    ngx_smtp_session_t    *s;
+    ngx_smtp_auth_conf_t  *conf;
+
+    s = sasl->session;
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
 
     if (sasl->shut_out && !s->closing) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_SHUT_OUT);

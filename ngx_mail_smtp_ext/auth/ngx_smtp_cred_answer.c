@@ -509,39 +509,10 @@ ngx_smtp_cred_answer_server(ngx_smtp_sasl_t *sasl,
 ngx_int_t
 ngx_smtp_cred_route(ngx_smtp_sasl_t *sasl, ngx_str_t *name)
 {
-    size_t                 scheme;
-    ngx_str_t             *url;
-    ngx_uint_t             i;
-    ngx_array_t           *dests;
-    ngx_smtp_dest_t      **dest;
+    sasl->route = ngx_smtp_dest_find(sasl->session->service->auth_dests,
+                                     name);
 
-    dests = sasl->session->service->auth_dests;
-
-    if (dests == NULL) {
-        return NGX_ERROR;
-    }
-
-    dest = dests->elts;
-
-    for (i = 0; i < dests->nelts; i++) {
-        url = &dest[i]->url;
-        scheme = dest[i]->type->scheme.len;
-
-        /* as in smtp_pass, "smtp://" may be left out */
-
-        if ((name->len == url->len
-             && ngx_strncmp(name->data, url->data, url->len) == 0)
-            || (ngx_strncmp(url->data, "smtp://", sizeof("smtp://") - 1) == 0
-                && name->len == url->len - scheme
-                && ngx_strncmp(name->data, url->data + scheme, name->len)
-                   == 0))
-        {
-            sasl->route = dest[i];
-            return NGX_OK;
-        }
-    }
-
-    return NGX_ERROR;
+    return sasl->route ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -157,7 +157,7 @@ ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl, ngx_str_t *fields)
 
     flags = ngx_smtp_cred_flags(sasl);
 
-    len = conf->http_header.len;
+    len = conf->http_fields.text.len;
 
     for (i = 0; i < NGX_SMTP_CRED_FIELDS; i++) {
         field = &ngx_smtp_cred_fields[i];
@@ -192,7 +192,7 @@ ngx_smtp_cred_http_request(ngx_smtp_sasl_t *sasl, ngx_str_t *fields)
         }
     }
 
-    p = ngx_cpymem(p, conf->http_header.data, conf->http_header.len);
+    p = ngx_cpymem(p, conf->http_fields.text.data, conf->http_fields.text.len);
 
     fields->len = p - fields->data;
 

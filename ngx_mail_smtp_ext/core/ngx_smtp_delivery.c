@@ -83,3 +83,39 @@ ngx_smtp_delivery_ready(ngx_smtp_delivery_t *d)
     d->ready = 1;
     d->ready_handler(d);
 }
+
+
+ngx_smtp_dest_t *
+ngx_smtp_dest_find(ngx_array_t *dests, ngx_str_t *name)
+{
+    ngx_str_t         *url;
+    ngx_uint_t         i;
+    ngx_smtp_dest_t  **dest;
+
+    static ngx_str_t  scheme = ngx_string("smtp://");
+
+    if (dests == NULL) {
+        return NULL;
+    }
+
+    dest = dests->elts;
+
+    for (i = 0; i < dests->nelts; i++) {
+        url = &dest[i]->url;
+
+        if (name->len == url->len
+            && ngx_memcmp(name->data, url->data, url->len) == 0)
+        {
+            return dest[i];
+        }
+
+        if (url->len == scheme.len + name->len
+            && ngx_memcmp(url->data, scheme.data, scheme.len) == 0
+            && ngx_memcmp(url->data + scheme.len, name->data, name->len) == 0)
+        {
+            return dest[i];
+        }
+    }
+
+    return NULL;
+}

@@ -89,6 +89,7 @@ struct ngx_smtp_dest_s {
                                                 in this worker; may be NULL */
     unsigned                     refuses:1;  /* whoever is sent there */
     unsigned                     many:1;     /* it stands for: resolve() */
+    unsigned                     drops:1;    /* whatever is: it can't fail */
 };
 
 
@@ -128,6 +129,12 @@ struct ngx_smtp_delivery_s {
 /* tx's delivery to dest, made when there is none; NULL: no memory */
 ngx_smtp_delivery_t *ngx_smtp_delivery_get(ngx_smtp_tx_t *tx,
     ngx_smtp_dest_t *dest);
+
+/*
+ * That one of dests (an array of ngx_smtp_dest_t *, or NULL) whose url is name,
+ * written as it was configured; "smtp://" goes without saying.  NULL: none.
+ */
+ngx_smtp_dest_t *ngx_smtp_dest_find(ngx_array_t *dests, ngx_str_t *name);
 
 /* its recipients in their order, the first, the next; NULL: no more */
 ngx_smtp_rcpt_t *ngx_smtp_delivery_first(ngx_smtp_delivery_t *d);

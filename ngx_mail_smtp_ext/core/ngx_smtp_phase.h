@@ -16,11 +16,14 @@
 
 typedef enum {
     NGX_SMTP_PHASE_CONNECT = 0,  /* before the greeting */
+    NGX_SMTP_PHASE_EHLO,         /* s->helo; HELO and LHLO, too */
+    NGX_SMTP_PHASE_AUTH,         /* the login is good: may s->auth_user? */
     NGX_SMTP_PHASE_MAIL,         /* tx->mail_from: may it */
     NGX_SMTP_PHASE_RCPT,         /* tx->rcpt: who, where to, may it */
     NGX_SMTP_PHASE_OPEN,         /* mail data is about to come: who edits it,
                                     who takes it as it comes */
-    NGX_SMTP_PHASE_DELIVER,      /* the message is complete */
+    NGX_SMTP_PHASE_MESSAGE,      /* it is complete: who has a say in it */
+    NGX_SMTP_PHASE_DELIVER,      /* and goes to its destinations */
     NGX_SMTP_PHASE_QUERY,        /* s->query: VRFY, EXPN, ETRN */
     NGX_SMTP_PHASE_LOG           /* a transaction, or a session without one,
                                     has ended; handlers can't wait */
@@ -33,7 +36,8 @@ typedef enum {
  * NGX_OK: it decided in favour (in RCPT: rcpt->dest is set), go on.
  * NGX_DECLINED: no opinion, go on.
  * NGX_DONE: it decided, the verdict is set (of tx->rcpt, else of tx, in QUERY
- *     of s->query; in CONNECT a reply has been made instead): stop.
+ *     of s->query; in CONNECT, EHLO and AUTH a reply has been made instead):
+ *     stop.
  * NGX_AGAIN: op will finish with one of these.
  * NGX_ERROR: stop; the client gets 451 4.3.0.
  *

@@ -27,6 +27,20 @@ ngx_int_t ngx_smtp_auth_rcpt_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_hook_connect_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_hook_ehlo_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_hook_auth_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_hook_mail_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_hook_rcpt_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_hook_open_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_hook_data_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_deliver_rcpt_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_deliver_open_handler(ngx_smtp_session_t *s,
@@ -44,16 +58,26 @@ ngx_int_t ngx_smtp_log_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 const ngx_smtp_phase_t  ngx_smtp_phase_table[] = {
 
     { NGX_SMTP_PHASE_CONNECT, ngx_smtp_route_connect_handler },
+    { NGX_SMTP_PHASE_CONNECT, ngx_smtp_hook_connect_handler },
+
+    { NGX_SMTP_PHASE_EHLO, ngx_smtp_hook_ehlo_handler },
+
+    { NGX_SMTP_PHASE_AUTH, ngx_smtp_hook_auth_handler },
 
     { NGX_SMTP_PHASE_MAIL, ngx_smtp_submit_mail_handler },
+    { NGX_SMTP_PHASE_MAIL, ngx_smtp_hook_mail_handler },
 
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_auth_rcpt_handler },
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_route_rcpt_handler },
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_submit_rcpt_handler },
+    { NGX_SMTP_PHASE_RCPT, ngx_smtp_hook_rcpt_handler },
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_deliver_rcpt_handler },
 
     { NGX_SMTP_PHASE_OPEN, ngx_smtp_submit_open_handler },
+    { NGX_SMTP_PHASE_OPEN, ngx_smtp_hook_open_handler },
     { NGX_SMTP_PHASE_OPEN, ngx_smtp_deliver_open_handler },
+
+    { NGX_SMTP_PHASE_MESSAGE, ngx_smtp_hook_data_handler },
 
     { NGX_SMTP_PHASE_DELIVER, ngx_smtp_deliver_handler },
 

@@ -106,6 +106,13 @@ ngx_smtp_reply_verdict(ngx_smtp_session_t *s, ngx_smtp_verdict_t *verdict)
 
 
 void
+ngx_smtp_reply_verdict_bare(ngx_smtp_session_t *s, ngx_smtp_verdict_t *verdict)
+{
+    ngx_smtp_reply_foreign(s, verdict, NGX_SMTP_REPLY_BARE);
+}
+
+
+void
 ngx_smtp_reply_verdict_utf8(ngx_smtp_session_t *s, ngx_smtp_verdict_t *verdict)
 {
     ngx_smtp_reply_foreign(s, verdict, NGX_SMTP_REPLY_UTF8);

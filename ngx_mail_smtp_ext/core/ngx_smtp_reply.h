@@ -59,6 +59,8 @@ void ngx_smtp_reply_verdict(ngx_smtp_session_t *s,
     ngx_smtp_verdict_t *verdict);
 
 /* the same for a client that takes UTF-8 here, which stays (RFC 6531, 3.7.4) */
+void ngx_smtp_reply_verdict_bare(ngx_smtp_session_t *s,
+    ngx_smtp_verdict_t *verdict);
 void ngx_smtp_reply_verdict_utf8(ngx_smtp_session_t *s,
     ngx_smtp_verdict_t *verdict);
 

@@ -175,6 +175,17 @@
       "Message is larger than the mailbox may be")                           \
     X(LOCAL_ERROR,      451, 4, 3, 0, 0, "Local error in processing")        \
                                                                              \
+    /* hooks */                                                              \
+                                                                             \
+    X(HOOK_UNWELCOME,   554, 5, 7, 1, BARE, "Not welcome here")              \
+    X(HOOK_SAY_QUIT,    503, 5, 5, 1, FAULT,                                 \
+      "Not welcome here, QUIT is all that is left")                          \
+    X(HOOK_REJECTED,    550, 5, 7, 1, 0, "Rejected by policy")               \
+    X(HOOK_LATER,       451, 4, 7, 1, 0, "Not now, try again later")         \
+    X(HOOK_FAILED,      554, 5, 3, 0, 0, "Can't be checked, rejected")       \
+    X(HOOK_AWAY,        421, 4, 3, 2, CLOSE,                                 \
+      "Service not available, closing connection")                           \
+                                                                             \
     /* the next hop's side */                                                \
                                                                              \
     X(NO_SERVER,        451, 4, 4, 1, 0, "No destination server answers")    \

@@ -82,6 +82,8 @@ struct ngx_smtp_service_s {
     ngx_array_t         *auth_dests;         /* of ngx_smtp_dest_t *: where an
                                                 auth service may route to;
                                                 NULL: nowhere; by route/ */
+    ngx_array_t         *hook_dests;         /* ... and hooks */
+    ngx_smtp_dest_t     *discard;            /* where nothing comes out */
     ngx_uint_t           keep_passwd;        /* sessions keep the client's
                                                 secret; by who needs it */
 
@@ -156,7 +158,7 @@ struct ngx_smtp_session_s {
     ngx_uint_t                transactions;
     off_t                     chunk_left;    /* octets of BDAT's chunk */
     ngx_uint_t                chunk_refused; /* reply to it, 0: in order */
-    ngx_uint_t                tls_refused;   /* reply to all commands, or 0 */
+    ngx_uint_t                refused_all;   /* reply to all commands, or 0 */
     size_t                    drop;          /* what a lingering close reads */
 
     ngx_uint_t                phase_row;     /* of the phase under way */

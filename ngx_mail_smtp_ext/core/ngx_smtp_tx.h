@@ -128,6 +128,7 @@ struct ngx_smtp_tx_s {
     ngx_smtp_tx_result_e     result;
     ngx_uint_t               status;         /* of the last reply that counts */
     ngx_str_t                reply;
+    ngx_str_t                hook;           /* what a hook did with it */
     ngx_msec_t               start;
     ngx_msec_t               data_start;     /* 354 */
     ngx_msec_t               data_end;       /* the end mark */
@@ -138,6 +139,9 @@ struct ngx_smtp_tx_s {
     unsigned                 body_8bit:1;    /* BODY=8BITMIME */
     unsigned                 body_binary:1;  /* BODY=BINARYMIME */
     unsigned                 chunked:1;      /* BDAT has begun */
+    unsigned                 discard:1;      /* nobody is to get it */
+    unsigned                 whole:1;        /* somebody has to see it before
+                                                any of it goes anywhere */
     unsigned                 failed:1;       /* verdict stands, drop the data */
 };
 

@@ -160,6 +160,9 @@ const ngx_smtp_var_t  ngx_smtp_var_table[] = {
     { ngx_string("smtp_request_time"), ngx_smtp_var_request_time, 0 },
     { ngx_string("smtp_data_time"), ngx_smtp_var_data_time, 0 },
 
+    { ngx_string("smtp_hook_action"), ngx_smtp_var_tx_str,
+      offsetof(ngx_smtp_tx_t, hook) },
+
     { ngx_string("smtp_upstream_addr"), ngx_smtp_var_upstream_addr, 0 },
     { ngx_string("smtp_upstream_reply"), ngx_smtp_var_upstream_reply, 0 },
     { ngx_string("smtp_upstream_ssl_protocol"),

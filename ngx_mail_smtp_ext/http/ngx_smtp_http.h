@@ -42,6 +42,13 @@ typedef struct {
 } ngx_smtp_http_url_t;
 
 
+/* fields of every request, by directives; zeroed, then merged */
+typedef struct {
+    ngx_array_t           *list;         /* of ngx_keyval_t */
+    ngx_str_t              text;         /* all of them, as they are sent */
+} ngx_smtp_http_fields_t;
+
+
 typedef struct {
     ngx_str_t              name;         /* lower case */
     ngx_str_t              value;
@@ -64,6 +71,7 @@ struct ngx_smtp_http_request_s {
     ngx_str_t              fields;       /* "Name: value" CRLF, as many as
                                             there are; not Host and none
                                             about the body or the connection */
+    ngx_str_t              type;         /* of the body, if there is one */
     ngx_str_t              body;
     size_t                 max_body;     /* of an answer; 0: it is read and
                                             thrown away */
@@ -106,6 +114,13 @@ struct ngx_smtp_http_request_s {
 /* parses url; NGX_OK, or NGX_ERROR after logging what is wrong */
 ngx_int_t ngx_smtp_http_url_parse(ngx_conf_t *cf, ngx_str_t *value,
     ngx_smtp_http_url_t *url);
+
+/* "name value", as often as wanted; offset is that of the fields_t */
+char *ngx_smtp_http_fields_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_uint_t ngx_smtp_http_field_valid(ngx_keyval_t *field);
+ngx_int_t ngx_smtp_http_fields_merge(ngx_conf_t *cf,
+    ngx_smtp_http_fields_t *conf, ngx_smtp_http_fields_t *prev);
 
 /*
  * Sends the request and reads the answer; op, started by the caller, finishes

@@ -40,6 +40,7 @@ ngx_smtp_http_request_init(ngx_smtp_http_request_t *r)
     len = r->method.len + uri->len + sizeof("  HTTP/1.1" CRLF) - 1
           + host->len + sizeof("Host: " CRLF) - 1
           + r->fields.len
+          + sizeof("Content-Type: " CRLF) - 1 + r->type.len
           + sizeof("Content-Length: " CRLF) - 1 + NGX_SIZE_T_LEN
           + sizeof(CRLF) - 1
           + r->body.len;
@@ -57,7 +58,8 @@ ngx_smtp_http_request_init(ngx_smtp_http_request_t *r)
     p = ngx_cpymem(p, r->fields.data, r->fields.len);
 
     if (r->body.len) {
-        p = ngx_sprintf(p, "Content-Length: %uz" CRLF, r->body.len);
+        p = ngx_sprintf(p, "Content-Type: %V" CRLF "Content-Length: %uz" CRLF,
+                        &r->type, r->body.len);
     }
 
     *p++ = CR; *p++ = LF;

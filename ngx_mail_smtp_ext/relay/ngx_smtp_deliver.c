@@ -166,7 +166,7 @@ ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx)
     ngx_smtp_deliver_each(q, tx) {
         d = ngx_smtp_deliver_data(q);
 
-        if (d->nrcpts) {
+        if (d->nrcpts && !d->dest->drops) {
             n++;
             same |= (d->dest == dest);
         }
@@ -177,7 +177,7 @@ ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx)
     told = (tx->mixed != NGX_SMTP_MIXED_REPORT
             || ngx_smtp_esmtp_dsn_failure(tx->rcpt));
 
-    if (dest->refuses) {
+    if (dest->refuses || dest->drops) {
         /* what it says has nothing to do with the others */
         return 1;
     }
@@ -217,7 +217,7 @@ ngx_smtp_deliver_open_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     }
 
     if (d->nrcpts != tx->nrcpts || d->dest->type->stream == NULL
-        || !s->service->stream)
+        || !s->service->stream || tx->whole)
     {
         return NGX_DECLINED;
     }

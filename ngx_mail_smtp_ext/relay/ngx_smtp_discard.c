@@ -67,6 +67,7 @@ ngx_smtp_discard_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
     }
 
     dest->caps = &ngx_smtp_discard_caps;
+    dest->drops = 1;
 
     return NGX_CONF_OK;
 }

@@ -112,6 +112,13 @@ static ngx_command_t  ngx_mail_smtp_ext_route_commands[] = {
       offsetof(ngx_mail_smtp_ext_route_srv_conf_t, max_destinations),
       &ngx_mail_smtp_ext_route_destinations },
 
+    { ngx_string("smtp_hook_route"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_mail_smtp_ext_route_list,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_mail_smtp_ext_route_srv_conf_t, hook_route),
+      NULL },
+
       ngx_null_command
 };
 
@@ -179,6 +186,7 @@ ngx_mail_smtp_ext_route_create_srv_conf(ngx_conf_t *cf)
      *     rscf->auth_route = NULL;
      *     rscf->route = NULL;
      *     rscf->report = NULL;
+     *     rscf->hook_route = NULL;
      */
 
     rscf->mixed_result = NGX_CONF_UNSET_UINT;
@@ -245,6 +253,10 @@ ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf, void *parent,
     ngx_conf_merge_value(conf->max_destinations, prev->max_destinations,
                          NGX_SMTP_ROUTE_DESTINATIONS);
 
+    if (conf->hook_route == NULL) {
+        conf->hook_route = prev->hook_route;
+    }
+
     if (ngx_mail_smtp_ext_route_dests(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
@@ -264,14 +276,29 @@ ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
 {
     ngx_uint_t            i, n;
     ngx_smtp_dest_t     **dest;
+    ngx_smtp_dests_t     *dests;
     ngx_smtp_route_t    **route;
     ngx_smtp_service_t   *service;
+
+    static ngx_str_t  discard = ngx_string("discard:");
 
     service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
 
     service->report = conf->report;
     service->max_destinations = conf->max_destinations;
     service->auth_dests = conf->auth_route;
+    service->hook_dests = conf->hook_route;
+
+    dests = ngx_mail_conf_get_module_main_conf(cf,
+                                              ngx_mail_smtp_ext_route_module);
+
+    service->discard = ngx_smtp_dest_parse(cf, dests, &discard);
+
+    if (service->discard == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* what is offered has to hold wherever a message may go */
 
     service->dests = ngx_array_create(cf->pool, 4, sizeof(ngx_smtp_dest_t *));
     if (service->dests == NULL) {
@@ -283,6 +310,15 @@ ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
 
     for (i = 0; i < n; i++) {
         if (ngx_mail_smtp_ext_route_dest(service, route[i]->dest) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    n = conf->hook_route ? conf->hook_route->nelts : 0;
+    dest = n ? conf->hook_route->elts : NULL;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_mail_smtp_ext_route_dest(service, dest[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -97,6 +97,11 @@ ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 
     rc = ngx_smtp_route_choose(s, &choice);
 
+    if (rc == NGX_DECLINED && s->service->hook_dests) {
+        /* a hook may still take it; else nobody does */
+        return NGX_DECLINED;
+    }
+
     if (rc == NGX_DECLINED) {
         ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_RELAY_DENIED);
         return NGX_DONE;

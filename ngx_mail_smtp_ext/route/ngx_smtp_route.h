@@ -81,6 +81,7 @@ typedef struct {
     ngx_uint_t               mixed_result;  /* NGX_SMTP_ROUTE_MIXED_* */
     ngx_smtp_dest_t         *report;        /* of bounce */
     ngx_int_t                max_destinations;
+    ngx_array_t             *hook_route;     /* of ngx_smtp_dest_t * */
 
     ngx_smtp_route_t        *route;         /* whose block is being read */
 } ngx_mail_smtp_ext_route_srv_conf_t;

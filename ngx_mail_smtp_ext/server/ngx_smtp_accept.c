@@ -75,10 +75,10 @@ ngx_smtp_accept_init_session(ngx_mail_session_t *ms, ngx_connection_t *c)
         ngx_del_timer(c->read);
     }
 
-    if (s->tls_refused) {
+    if (s->refused_all) {
         s->greeted = 1;
 
-        ngx_smtp_reply(s, s->tls_refused);
+        ngx_smtp_reply(s, s->refused_all);
         ngx_smtp_read_run(s);
         return;
     }
@@ -225,7 +225,7 @@ ngx_smtp_accept_tls(ngx_smtp_session_t *s)
 
     ngx_smtp_tls_started(s);
 
-    s->tls_refused = ngx_smtp_tls_verify(s);
+    s->refused_all = ngx_smtp_tls_verify(s);
 
     /*
      * What came with the last octets of the handshake has been read, and lies

@@ -155,8 +155,8 @@ ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
 
     cmd = ngx_smtp_command_find(&verb);
 
-    if (s->tls_refused && (cmd == NULL || !(cmd->flags & NGX_SMTP_CMD_END))) {
-        ngx_smtp_reply(s, s->tls_refused);
+    if (s->refused_all && (cmd == NULL || !(cmd->flags & NGX_SMTP_CMD_END))) {
+        ngx_smtp_reply(s, s->refused_all);
         return;
     }
 

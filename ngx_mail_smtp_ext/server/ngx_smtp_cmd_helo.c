@@ -21,6 +21,9 @@ static ngx_int_t ngx_smtp_command_extended(ngx_smtp_session_t *s,
     ngx_str_t *args, char *syntax);
 static ngx_int_t ngx_smtp_command_greeted(ngx_smtp_session_t *s,
     ngx_str_t *args, ngx_uint_t utf8);
+static ngx_int_t ngx_smtp_helo_run(ngx_smtp_session_t *s);
+static void ngx_smtp_helo_done(ngx_smtp_session_t *s, ngx_int_t rc);
+static void ngx_smtp_helo_answer(ngx_smtp_session_t *s, ngx_int_t rc);
 
 
 ngx_int_t
@@ -53,9 +56,7 @@ ngx_smtp_command_extended(ngx_smtp_session_t *s, ngx_str_t *args,
 
     s->esmtp = 1;
 
-    ngx_smtp_esmtp_reply(s);
-
-    return NGX_OK;
+    return ngx_smtp_helo_run(s);
 }
 
 
@@ -68,9 +69,7 @@ ngx_smtp_command_helo(ngx_smtp_session_t *s, ngx_str_t *args)
 
     s->esmtp = 0;
 
-    ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_HELO, &s->server_name);
-
-    return NGX_OK;
+    return ngx_smtp_helo_run(s);
 }
 
 
@@ -97,4 +96,56 @@ ngx_smtp_command_greeted(ngx_smtp_session_t *s, ngx_str_t *args,
     ngx_smtp_remote_forward_free(s);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_helo_run(ngx_smtp_session_t *s)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_EHLO, ngx_smtp_helo_done);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
+    ngx_smtp_helo_answer(s, rc);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_smtp_helo_done(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    ngx_smtp_helo_answer(s, rc);
+
+    ngx_smtp_session_resume(s);
+}
+
+
+static void
+ngx_smtp_helo_answer(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    if (rc == NGX_OK) {
+
+        if (s->esmtp) {
+            ngx_smtp_esmtp_reply(s);
+
+        } else {
+            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_HELO, &s->server_name);
+        }
+
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
+    }
+
+    /* what was refused has not been said */
+
+    (void) ngx_smtp_session_set(&s->helo, NULL);
+    s->esmtp = 0;
 }

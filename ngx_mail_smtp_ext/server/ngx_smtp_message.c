@@ -32,6 +32,7 @@ static ngx_uint_t ngx_smtp_message_long_line(ngx_smtp_tx_t *tx, u_char *p,
 static ngx_uint_t ngx_smtp_message_bare(ngx_smtp_tx_t *tx);
 static void ngx_smtp_message_pushed(ngx_smtp_op_t *op);
 static void ngx_smtp_message_flushed(ngx_smtp_op_t *op);
+static void ngx_smtp_message_decided(ngx_smtp_session_t *s, ngx_int_t rc);
 static void ngx_smtp_message_delivered(ngx_smtp_session_t *s, ngx_int_t rc);
 static void ngx_smtp_message_undecided(ngx_smtp_tx_t *tx);
 static void ngx_smtp_message_answer(ngx_smtp_session_t *s, ngx_int_t rc);
@@ -403,10 +404,17 @@ ngx_smtp_message_end(ngx_smtp_session_t *s)
         return NGX_OK;
     }
 
-    s->connection->log->action = "delivering message";
+    s->connection->log->action = "asking what to do with a message";
 
-    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_DELIVER,
-                            ngx_smtp_message_delivered);
+    rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_MESSAGE,
+                            ngx_smtp_message_decided);
+
+    if (rc == NGX_OK) {
+        s->connection->log->action = "delivering message";
+
+        rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_DELIVER,
+                                ngx_smtp_message_delivered);
+    }
 
     if (rc == NGX_AGAIN) {
         return NGX_DONE;
@@ -415,6 +423,22 @@ ngx_smtp_message_end(ngx_smtp_session_t *s)
     ngx_smtp_message_answer(s, rc);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_smtp_message_decided(ngx_smtp_session_t *s, ngx_int_t rc)
+{
+    if (rc == NGX_OK) {
+        s->connection->log->action = "delivering message";
+
+        rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_DELIVER,
+                                ngx_smtp_message_delivered);
+    }
+
+    if (rc != NGX_AGAIN) {
+        ngx_smtp_message_delivered(s, rc);
+    }
 }
 
 

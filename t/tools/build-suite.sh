@@ -53,7 +53,7 @@ unpack() {
         > "$apt/sources.list"
 
     private apt-get update
-    private apt-get --download-only install nginx libnginx-mod-mail
+    private apt-get --download-only install nginx libnginx-mod-mail libjansson4
 
     cd "$apt/cache/archives"
     private apt-get download nginx-dev

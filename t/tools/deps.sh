@@ -28,6 +28,7 @@ needs='
     IO::Socket::SSL                             libio-socket-ssl-perl demo
     /usr/include/pcre2.h                        libpcre2-dev          demo
     /usr/include/openssl/ssl.h                  libssl-dev            demo
+    /usr/include/jansson.h                      libjansson-dev        demo
     /usr/include/zlib.h                         zlib1g-dev            demo
     /usr/include/stringprep.h                   libidn-dev            demo
     /usr/include/crypt.h                        libcrypt-dev

@@ -342,6 +342,13 @@ REPORT_LOST | | `smtp_mixed_result bounce`: some recipients have got the message
 PRDR | | the message was given to a destination, the client said PRDR, and not all recipients fared alike
 PARTLY_REFUSED | address | with `smtp_pass_mode buffered`, the next hop refused some of the recipients for good; nobody got it
 
+HOOK_UNWELCOME | | a hook rejects at `connect` and gives no reply of its own
+HOOK_SAY_QUIT | | each command but QUIT, after a hook has rejected at `connect`
+HOOK_REJECTED | | a hook rejects at `ehlo`, `mail`, `rcpt` or `data` and gives no reply of its own
+HOOK_LATER | | a hook says `tempfail` at `mail`, `rcpt` or `data` and gives no reply of its own
+HOOK_FAILED | | a hook has failed, `on_error=reject`
+HOOK_AWAY | | at `connect` or `ehlo`: a hook says `tempfail`, or has failed with `on_error=tempfail`
+
 BAD_CERTIFICATE | | the client's certificate is not one that `ssl_verify_client` takes; in place of the greeting, or in reply to the first command after STARTTLS
 NO_CERTIFICATE | | with `ssl_verify_client on`: the client has sent no certificate; at the same places
 TIMEOUT | | nothing came for `smtp_command_timeout` or `smtp_data_timeout`

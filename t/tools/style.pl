@@ -42,6 +42,7 @@ my %may = (
     auth => [ 'server', 'esmtp', 'core', 'proto', 'http', 'base' ],
     submit => [ 'core', 'proto', 'base' ],
     route => [ 'core', 'proto', 'peer', 'base' ],
+    hook => [ 'core', 'proto', 'http', 'base' ],
     relay => [ 'core', 'esmtp', 'proto', 'peer', 'spool', 'base' ],
     log => [ 'core' ],
     '.' => [ 'core', 'server' ],

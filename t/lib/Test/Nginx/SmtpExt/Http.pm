@@ -8,6 +8,8 @@ package Test::Nginx::SmtpExt::Http;
 #
 #     on        { path => answer }; the path without the query
 #     default   answer for other paths, 404
+#     hooks     { stage => answer } for what smtp_hook asks, a text being JSON;
+#               other stages are accepted
 #     ssl       { cert, key, ca }
 #     fault     at => 'RESPONSE' or 'REQUEST' (its header is there, its body
 #               not yet: an early answer), 'CONNECT'; see Daemon.pm
@@ -173,6 +175,13 @@ sub _response {
 
     if (!defined $answer && $self->{o}{auth} && $r->{path} eq '/auth') {
         $answer = $self->_auth($r);
+    }
+
+    if (!defined $answer && $self->{o}{hooks}
+        && $r->{body} =~ /^\{"context":\{"stage":"(\w+)"/)
+    {
+        $answer = $self->answer($self->{o}{hooks}, $1, $r);
+        $answer //= '{"action":"accept"}';
     }
 
     $answer //= $self->answer($self->{o}, 'default', $r);

@@ -1,0 +1,263 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_mail.h>
+#include <ngx_smtp_hook.h>
+
+
+/*
+ * Directives of hooks, docs/reference/hook.md.
+ */
+
+
+/* an answer to anything but a message is short */
+#define NGX_SMTP_HOOK_ANSWER_SIZE  65536
+
+
+static void *ngx_mail_smtp_ext_hook_create_conf(ngx_conf_t *cf);
+static char *ngx_mail_smtp_ext_hook_merge_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_mail_smtp_ext_hook_param(ngx_smtp_hook_t *hook,
+    ngx_str_t *param);
+static ngx_int_t ngx_mail_smtp_ext_hook_stages(ngx_smtp_hook_t *hook,
+    ngx_str_t *list);
+static ngx_int_t ngx_mail_smtp_ext_hook_on_error(ngx_smtp_hook_t *hook,
+    ngx_str_t *value);
+
+
+static ngx_command_t  ngx_mail_smtp_ext_hook_commands[] = {
+
+    { ngx_string("smtp_hook"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_2MORE,
+      ngx_mail_smtp_ext_hook,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_hook_header"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE2,
+      ngx_smtp_http_fields_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_hook_conf_t, fields),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_mail_module_t  ngx_mail_smtp_ext_hook_module_ctx = {
+    NULL,                                  /* protocol */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_mail_smtp_ext_hook_create_conf,    /* create server configuration */
+    ngx_mail_smtp_ext_hook_merge_conf      /* merge server configuration */
+};
+
+
+ngx_module_t  ngx_mail_smtp_ext_hook_module = {
+    NGX_MODULE_V1,
+    &ngx_mail_smtp_ext_hook_module_ctx,    /* module context */
+    ngx_mail_smtp_ext_hook_commands,       /* module directives */
+    NGX_MAIL_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_mail_smtp_ext_hook_create_conf(ngx_conf_t *cf)
+{
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->hooks = NULL;
+     *     conf->stages = 0;
+     *     conf->fields = { NULL, { 0, NULL } };
+     */
+
+    return ngx_pcalloc(cf->pool, sizeof(ngx_smtp_hook_conf_t));
+}
+
+
+static char *
+ngx_mail_smtp_ext_hook_merge_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_smtp_hook_conf_t *prev = parent;
+    ngx_smtp_hook_conf_t *conf = child;
+
+    if (conf->hooks == NULL) {
+        conf->hooks = prev->hooks;
+        conf->stages = prev->stages;
+    }
+
+    if (ngx_smtp_http_fields_merge(cf, &conf->fields, &prev->fields)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_smtp_hook_conf_t *hcf = conf;
+
+    ngx_str_t        *value;
+    ngx_uint_t        i;
+    ngx_smtp_hook_t  *hook;
+
+    if (hcf->hooks == NULL) {
+        hcf->hooks = ngx_array_create(cf->pool, 2, sizeof(ngx_smtp_hook_t));
+        if (hcf->hooks == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    hook = ngx_array_push(hcf->hooks);
+    if (hook == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(hook, sizeof(ngx_smtp_hook_t));
+
+    hook->on_error = NGX_SMTP_HOOK_ERROR_TEMPFAIL;
+    hook->timeout = NGX_CONF_UNSET_MSEC;
+    hook->max_answer = NGX_SMTP_HOOK_ANSWER_SIZE;
+
+    value = cf->args->elts;
+
+    if (ngx_smtp_http_url_parse(cf, &value[1], &hook->url) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_mail_smtp_ext_hook_param(hook, &value[i]) != NGX_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (hook->stages == 0) {
+        return "has no \"stages\" parameter";
+    }
+
+    hcf->stages |= hook->stages;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_mail_smtp_ext_hook_param(ngx_smtp_hook_t *hook, ngx_str_t *param)
+{
+    ngx_str_t  value;
+
+    value.data = (u_char *) ngx_strchr(param->data, '=');
+
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data++;
+    value.len = param->data + param->len - value.data;
+
+    if (ngx_strncmp(param->data, "stages=", 7) == 0) {
+        return ngx_mail_smtp_ext_hook_stages(hook, &value);
+    }
+
+    if (ngx_strncmp(param->data, "on_error=", 9) == 0) {
+        return ngx_mail_smtp_ext_hook_on_error(hook, &value);
+    }
+
+    if (ngx_strncmp(param->data, "timeout=", 8) == 0) {
+        hook->timeout = ngx_parse_time(&value, 0);
+
+        return (hook->timeout == (ngx_msec_t) NGX_ERROR || hook->timeout == 0)
+               ? NGX_ERROR : NGX_OK;
+    }
+
+    if (ngx_strncmp(param->data, "max_answer=", 11) == 0) {
+        hook->max_answer = ngx_parse_size(&value);
+
+        return (hook->max_answer == (size_t) NGX_ERROR
+                || hook->max_answer == 0)
+               ? NGX_ERROR : NGX_OK;
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* "rcpt,data" */
+
+static ngx_int_t
+ngx_mail_smtp_ext_hook_stages(ngx_smtp_hook_t *hook, ngx_str_t *list)
+{
+    u_char      *p, *last, *end;
+    ngx_str_t    name;
+    ngx_uint_t   stage;
+
+    p = list->data;
+    end = p + list->len;
+
+    for ( ;; ) {
+        last = ngx_strlchr(p, end, ',');
+
+        name.data = p;
+        name.len = (last ? last : end) - p;
+
+        stage = ngx_smtp_hook_stage(&name);
+
+        if (stage == 0 || (hook->stages & stage)) {
+            return NGX_ERROR;
+        }
+
+        hook->stages |= stage;
+
+        if (last == NULL) {
+            return NGX_OK;
+        }
+
+        p = last + 1;
+    }
+}
+
+
+static ngx_int_t
+ngx_mail_smtp_ext_hook_on_error(ngx_smtp_hook_t *hook, ngx_str_t *value)
+{
+    if (ngx_strcmp(value->data, "tempfail") == 0) {
+        hook->on_error = NGX_SMTP_HOOK_ERROR_TEMPFAIL;
+
+    } else if (ngx_strcmp(value->data, "accept") == 0) {
+        hook->on_error = NGX_SMTP_HOOK_ERROR_ACCEPT;
+
+    } else if (ngx_strcmp(value->data, "reject") == 0) {
+        hook->on_error = NGX_SMTP_HOOK_ERROR_REJECT;
+
+    } else {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

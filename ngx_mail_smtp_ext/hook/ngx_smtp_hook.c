@@ -1,0 +1,346 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_hook.h>
+
+
+/*
+ * The rows of the phases: at each stage the hooks that want it are asked, one
+ * after the other, each of them told what the one before has changed.  The
+ * first that does not accept is the last.
+ */
+
+
+/* the run, a request and an answer of usual size */
+#define NGX_SMTP_HOOK_POOL_SIZE  4096
+
+
+static ngx_int_t ngx_smtp_hook_start(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op, ngx_uint_t stage);
+static ngx_int_t ngx_smtp_hook_next(ngx_smtp_hook_run_t *run);
+static ngx_int_t ngx_smtp_hook_ask(ngx_smtp_hook_run_t *run);
+static void ngx_smtp_hook_done(ngx_smtp_op_t *op);
+static ngx_int_t ngx_smtp_hook_judge(ngx_smtp_hook_run_t *run);
+static void ngx_smtp_hook_cancel(ngx_smtp_op_t *op);
+
+
+static const struct {
+    ngx_uint_t    stage;
+    ngx_str_t     name;
+} ngx_smtp_hook_stages[] = {
+    { NGX_SMTP_HOOK_CONNECT, ngx_string("connect") },
+    { NGX_SMTP_HOOK_EHLO, ngx_string("ehlo") },
+    { NGX_SMTP_HOOK_AUTH, ngx_string("auth") },
+    { NGX_SMTP_HOOK_MAIL, ngx_string("mail") },
+    { NGX_SMTP_HOOK_RCPT, ngx_string("rcpt") },
+    { NGX_SMTP_HOOK_DATA, ngx_string("data") },
+    { 0, ngx_null_string }
+};
+
+
+ngx_int_t
+ngx_smtp_hook_connect_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    return ngx_smtp_hook_start(s, tx, op, NGX_SMTP_HOOK_CONNECT);
+}
+
+
+ngx_int_t
+ngx_smtp_hook_ehlo_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    return ngx_smtp_hook_start(s, tx, op, NGX_SMTP_HOOK_EHLO);
+}
+
+
+ngx_int_t
+ngx_smtp_hook_auth_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    return ngx_smtp_hook_start(s, tx, op, NGX_SMTP_HOOK_AUTH);
+}
+
+
+ngx_int_t
+ngx_smtp_hook_mail_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    return ngx_smtp_hook_start(s, tx, op, NGX_SMTP_HOOK_MAIL);
+}
+
+
+ngx_int_t
+ngx_smtp_hook_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    /* whom the configuration does not want only a hook's route could take */
+
+    if (tx->rcpt->dest == NULL && s->service->hook_dests == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (tx->discard) {
+        tx->rcpt->dest = s->service->discard;
+        return NGX_OK;
+    }
+
+    return ngx_smtp_hook_start(s, tx, op, NGX_SMTP_HOOK_RCPT);
+}
+
+
+/* what a hook may still refuse or change can't be on its way already */
+
+ngx_int_t
+ngx_smtp_hook_open_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    ngx_smtp_hook_conf_t  *conf;
+
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_hook_module);
+
+    if ((conf->stages & NGX_SMTP_HOOK_DATA) || tx->discard) {
+        tx->whole = 1;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_smtp_hook_data_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    if (tx->discard) {
+        return ngx_smtp_hook_discarded(tx);
+    }
+
+    return ngx_smtp_hook_start(s, tx, op, NGX_SMTP_HOOK_DATA);
+}
+
+
+void
+ngx_smtp_hook_stage_name(ngx_uint_t stage, ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_smtp_hook_stages[i].stage != stage; i++) { /* void */ }
+
+    *name = ngx_smtp_hook_stages[i].name;
+}
+
+
+ngx_uint_t
+ngx_smtp_hook_stage(ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_smtp_hook_stages[i].stage; i++) {
+        if (ngx_smtp_hook_stages[i].name.len == name->len
+            && ngx_strncmp(ngx_smtp_hook_stages[i].name.data, name->data,
+                           name->len)
+               == 0)
+        {
+            return ngx_smtp_hook_stages[i].stage;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_start(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op, ngx_uint_t stage)
+{
+    ngx_int_t              rc;
+    ngx_pool_t            *pool;
+    ngx_smtp_hook_run_t   *run;
+    ngx_smtp_hook_conf_t  *conf;
+
+    conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_hook_module);
+
+    if (!(conf->stages & stage)) {
+        return NGX_DECLINED;
+    }
+
+    pool = ngx_create_pool(NGX_SMTP_HOOK_POOL_SIZE, s->connection->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    run = ngx_pcalloc(pool, sizeof(ngx_smtp_hook_run_t));
+    if (run == NULL) {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    run->pool = pool;
+    run->session = s;
+    run->tx = tx;
+    run->conf = conf;
+    run->stage = stage;
+    run->op = op;
+
+    ngx_queue_init(&run->ops);
+
+    rc = ngx_smtp_hook_next(run);
+
+    if (rc != NGX_AGAIN) {
+        ngx_destroy_pool(pool);
+        return rc;
+    }
+
+    op->worker = run;
+    op->cancel = ngx_smtp_hook_cancel;
+
+    return NGX_AGAIN;
+}
+
+
+/* NGX_AGAIN: one is being asked; else as a row of a phase */
+
+static ngx_int_t
+ngx_smtp_hook_next(ngx_smtp_hook_run_t *run)
+{
+    ngx_smtp_hook_t  *hook;
+
+    hook = run->conf->hooks->elts;
+
+    while (run->n < run->conf->hooks->nelts) {
+        run->hook = &hook[run->n++];
+
+        if (run->hook->stages & run->stage) {
+            return ngx_smtp_hook_ask(run);
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_ask(ngx_smtp_hook_run_t *run)
+{
+    ngx_smtp_session_t       *s;
+    ngx_smtp_http_request_t  *r;
+
+    s = run->session;
+    r = &run->http;
+
+    ngx_memzero(r, sizeof(ngx_smtp_http_request_t));
+
+    if (ngx_smtp_hook_request(run, &r->body) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_http_module);
+    r->url = &run->hook->url;
+    r->pool = run->pool;
+    r->log = s->connection->log;
+    r->resolver = s->service->resolver;
+    r->resolver_timeout = s->service->resolver_timeout;
+    r->connect_timeout = NGX_CONF_UNSET_MSEC;
+    r->timeout = run->hook->timeout;
+    r->fields = run->conf->fields.text;
+    r->max_body = run->hook->max_answer;
+
+    /* it is a question: what the service thinks of it changes nothing here */
+
+    r->ask = 1;
+    ngx_str_set(&r->method, "POST");
+    ngx_str_set(&r->type, "application/json");
+
+    ngx_smtp_op_start(&run->http_op, &run->ops, ngx_smtp_hook_done, run,
+                      r->log);
+
+    ngx_smtp_http_start(r, &run->http_op);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_smtp_hook_done(ngx_smtp_op_t *op)
+{
+    ngx_int_t             rc;
+    ngx_pool_t           *pool;
+    ngx_smtp_op_t        *waiter;
+    ngx_smtp_hook_run_t  *run;
+
+    run = op->data;
+
+    rc = (op->rc == NGX_OK) ? ngx_smtp_hook_judge(run)
+                            : ngx_smtp_hook_apply_error(run);
+
+    if (rc == NGX_OK) {
+        rc = ngx_smtp_hook_next(run);
+    }
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    waiter = run->op;
+    pool = run->pool;
+
+    ngx_destroy_pool(pool);
+
+    ngx_smtp_op_finish(waiter, rc);
+}
+
+
+/* as ngx_smtp_hook_apply(), but for NGX_DECLINED */
+
+static ngx_int_t
+ngx_smtp_hook_judge(ngx_smtp_hook_run_t *run)
+{
+    char                     *reason;
+    ngx_int_t                 rc;
+    ngx_smtp_http_request_t  *r;
+
+    r = &run->http;
+
+    if (r->status < 200 || r->status > 299) {
+        reason = "not 2xx";
+        rc = NGX_DECLINED;
+
+    } else if (ngx_smtp_hook_answer_parse(&run->answer, run->pool, &r->answer,
+                                          &reason)
+               != NGX_OK)
+    {
+        rc = NGX_DECLINED;
+
+    } else {
+        rc = ngx_smtp_hook_apply(run, &reason);
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(ngx_smtp_http_level(r), r->log, 0,
+                      "hook %V sent an answer that is none: %s, "
+                      "HTTP status %ui", &r->server, reason, r->status);
+    }
+
+    ngx_smtp_http_judge(r, rc == NGX_DECLINED);
+
+    return (rc == NGX_DECLINED) ? ngx_smtp_hook_apply_error(run) : rc;
+}
+
+
+static void
+ngx_smtp_hook_cancel(ngx_smtp_op_t *op)
+{
+    ngx_smtp_hook_run_t  *run;
+
+    run = op->worker;
+
+    ngx_smtp_op_cancel_all(&run->ops);
+
+    ngx_destroy_pool(run->pool);
+}

@@ -1,0 +1,169 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+/*
+ * Hooks: HTTP services that have a say at the stages of a session, in the
+ * JSON of "MTA Hooks".  docs/backends/hooks.md describes it.
+ */
+
+
+#ifndef _NGX_SMTP_HOOK_H_INCLUDED_
+#define _NGX_SMTP_HOOK_H_INCLUDED_
+
+
+#include <ngx_smtp_core.h>
+#include <ngx_smtp_http.h>
+#include <ngx_smtp_json.h>
+
+
+/* of a reply's text, in the log */
+#define NGX_SMTP_HOOK_LOG_MAX  256
+
+
+#define NGX_SMTP_HOOK_CONNECT  0x01
+#define NGX_SMTP_HOOK_EHLO     0x02
+#define NGX_SMTP_HOOK_AUTH     0x04
+#define NGX_SMTP_HOOK_MAIL     0x08
+#define NGX_SMTP_HOOK_RCPT     0x10
+#define NGX_SMTP_HOOK_DATA     0x20
+
+
+/* on_error= */
+#define NGX_SMTP_HOOK_ERROR_TEMPFAIL  0
+#define NGX_SMTP_HOOK_ERROR_ACCEPT    1
+#define NGX_SMTP_HOOK_ERROR_REJECT    2
+
+
+typedef enum {
+    NGX_SMTP_HOOK_ACCEPT = 0,
+    NGX_SMTP_HOOK_REJECT,
+    NGX_SMTP_HOOK_TEMPFAIL,
+    NGX_SMTP_HOOK_DISCARD
+} ngx_smtp_hook_action_e;
+
+
+/* a smtp_hook */
+typedef struct {
+    ngx_smtp_http_url_t      url;
+    ngx_uint_t               stages;         /* NGX_SMTP_HOOK_* */
+    ngx_uint_t               on_error;
+    ngx_msec_t               timeout;        /* NGX_CONF_UNSET_MSEC: that of
+                                                smtp_http_timeout */
+    size_t                   max_answer;
+} ngx_smtp_hook_t;
+
+
+typedef struct {
+    ngx_array_t             *hooks;          /* of ngx_smtp_hook_t; NULL */
+    ngx_uint_t               stages;         /* of all of them */
+    ngx_smtp_http_fields_t   fields;
+} ngx_smtp_hook_conf_t;
+
+
+/* where a recipient goes; to is empty: the one in question, or all */
+typedef struct {
+    ngx_str_t                to;
+    ngx_str_t                pass;
+} ngx_smtp_hook_route_t;
+
+
+/* an answer that is in order by itself */
+typedef struct {
+    ngx_smtp_hook_action_e   action;
+    ngx_uint_t               status;         /* of a reply; 0: none given */
+    ngx_smtp_enhanced_t      enhanced;       /* class 0: none given */
+    ngx_str_t                message;        /* empty: none given */
+    ngx_array_t              routes;         /* of ngx_smtp_hook_route_t */
+
+    unsigned                 disconnect:1;
+    unsigned                 failed:1;       /* made by on_error= */
+} ngx_smtp_hook_answer_t;
+
+
+/* text that grows */
+typedef struct {
+    ngx_pool_t              *pool;
+    u_char                  *start;
+    u_char                  *last;
+    u_char                  *end;
+    unsigned                 failed:1;       /* no memory */
+} ngx_smtp_hook_text_t;
+
+
+/* one stage of a session, and the hooks that are asked there, in order */
+typedef struct {
+    ngx_pool_t              *pool;
+    ngx_smtp_session_t      *session;
+    ngx_smtp_tx_t           *tx;             /* may be NULL */
+    ngx_smtp_hook_conf_t    *conf;
+    ngx_uint_t               stage;
+
+    ngx_uint_t               n;              /* of conf->hooks */
+    ngx_smtp_hook_t         *hook;
+    ngx_smtp_hook_answer_t   answer;
+
+    ngx_smtp_op_t           *op;             /* of who waits for us */
+    ngx_smtp_op_t            http_op;        /* of what we wait for */
+    ngx_queue_t              ops;
+    ngx_smtp_http_request_t  http;
+} ngx_smtp_hook_run_t;
+
+
+extern ngx_module_t  ngx_mail_smtp_ext_hook_module;
+extern ngx_module_t  ngx_mail_smtp_ext_http_module;
+
+
+/* the name of a stage, and the other way round; 0: it is none */
+void ngx_smtp_hook_stage_name(ngx_uint_t stage, ngx_str_t *name);
+ngx_uint_t ngx_smtp_hook_stage(ngx_str_t *name);
+
+
+/* ngx_smtp_hook_text.c: what fails leaves text->failed set */
+
+void ngx_smtp_hook_text_init(ngx_smtp_hook_text_t *text, ngx_pool_t *pool);
+void ngx_smtp_hook_text_raw(ngx_smtp_hook_text_t *text, char *literal);
+
+/* "value", with its quotes */
+void ngx_smtp_hook_text_str(ngx_smtp_hook_text_t *text, ngx_str_t *value);
+
+/* ,"key":"value"; no comma behind "{" and "[" */
+void ngx_smtp_hook_text_pair(ngx_smtp_hook_text_t *text, char *key,
+    ngx_str_t *value);
+void ngx_smtp_hook_text_number(ngx_smtp_hook_text_t *text, char *key,
+    off_t value);
+
+/* ,"key":{ and the like */
+void ngx_smtp_hook_text_open(ngx_smtp_hook_text_t *text, char *key,
+    char *bracket);
+
+
+/* ngx_smtp_hook_request.c: the body of the request; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_hook_request(ngx_smtp_hook_run_t *run, ngx_str_t *body);
+
+
+/*
+ * ngx_smtp_hook_answer.c: reads an answer; what it keeps is in pool.  NGX_OK,
+ * or NGX_ERROR: none that may be used; *reason says why.
+ */
+ngx_int_t ngx_smtp_hook_answer_parse(ngx_smtp_hook_answer_t *answer,
+    ngx_pool_t *pool, ngx_str_t *text, char **reason);
+
+
+/*
+ * ngx_smtp_hook_apply.c: does what the answer wants.  NGX_OK: done, go on.
+ * NGX_DONE: decided, nobody else is to be asked.  NGX_DECLINED: it can't be
+ * done, *reason says why: nothing was changed.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_smtp_hook_apply(ngx_smtp_hook_run_t *run, char **reason);
+
+/* the reply to a message that is not delivered; as a row of a phase */
+ngx_int_t ngx_smtp_hook_discarded(ngx_smtp_tx_t *tx);
+
+/* what on_error= wants; NGX_OK: go on, NGX_DONE: decided */
+ngx_int_t ngx_smtp_hook_apply_error(ngx_smtp_hook_run_t *run);
+
+
+#endif /* _NGX_SMTP_HOOK_H_INCLUDED_ */

@@ -1,0 +1,363 @@
+
+/*
+ * Copyright (C) ngx_mail_smtp_ext authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_smtp_hook.h>
+
+
+/*
+ * What an answer does to the session and its transaction.  All of it is looked
+ * at before any of it is done: an answer that can't be followed as a whole is
+ * not followed at all.
+ */
+
+
+static ngx_int_t ngx_smtp_hook_refuse(ngx_smtp_hook_run_t *run);
+static ngx_int_t ngx_smtp_hook_discard(ngx_smtp_hook_run_t *run,
+    char **reason);
+static ngx_int_t ngx_smtp_hook_verdict(ngx_smtp_hook_run_t *run,
+    ngx_smtp_verdict_t *verdict);
+static void ngx_smtp_hook_reply(ngx_smtp_hook_run_t *run,
+    ngx_smtp_verdict_t *verdict);
+static ngx_int_t ngx_smtp_hook_route(ngx_smtp_hook_run_t *run, char **reason);
+static void ngx_smtp_hook_log(ngx_smtp_hook_run_t *run, char *what,
+    ngx_smtp_verdict_t *verdict);
+
+
+/* what is refused at a stage, and for now, when the answer does not say */
+
+static const struct {
+    ngx_uint_t          stage;
+    ngx_smtp_reply_e    reject;
+    ngx_smtp_reply_e    tempfail;
+    ngx_smtp_reply_e    error;       /* no answer: on_error=tempfail */
+} ngx_smtp_hook_replies[] = {
+
+    { NGX_SMTP_HOOK_CONNECT, NGX_SMTP_REPLY_HOOK_UNWELCOME,
+      NGX_SMTP_REPLY_HOOK_AWAY, NGX_SMTP_REPLY_HOOK_AWAY },
+
+    { NGX_SMTP_HOOK_EHLO, NGX_SMTP_REPLY_HOOK_REJECTED,
+      NGX_SMTP_REPLY_HOOK_AWAY, NGX_SMTP_REPLY_HOOK_AWAY },
+
+    { NGX_SMTP_HOOK_AUTH, NGX_SMTP_REPLY_AUTH_FAILED,
+      NGX_SMTP_REPLY_AUTH_UNAVAILABLE, NGX_SMTP_REPLY_AUTH_UNAVAILABLE },
+
+    { 0, NGX_SMTP_REPLY_HOOK_REJECTED,
+      NGX_SMTP_REPLY_HOOK_LATER, NGX_SMTP_REPLY_LOCAL_ERROR }
+};
+
+
+ngx_int_t
+ngx_smtp_hook_apply(ngx_smtp_hook_run_t *run, char **reason)
+{
+    switch (run->answer.action) {
+
+    case NGX_SMTP_HOOK_ACCEPT:
+        return ngx_smtp_hook_route(run, reason);
+
+    case NGX_SMTP_HOOK_DISCARD:
+        return ngx_smtp_hook_discard(run, reason);
+
+    default:
+        return ngx_smtp_hook_refuse(run);
+    }
+}
+
+
+ngx_int_t
+ngx_smtp_hook_apply_error(ngx_smtp_hook_run_t *run)
+{
+    ngx_smtp_verdict_t       verdict;
+    ngx_smtp_hook_answer_t  *answer;
+
+    if (run->hook->on_error == NGX_SMTP_HOOK_ERROR_ACCEPT) {
+        return NGX_OK;
+    }
+
+    answer = &run->answer;
+
+    ngx_memzero(answer, sizeof(ngx_smtp_hook_answer_t));
+
+    answer->action = (run->hook->on_error == NGX_SMTP_HOOK_ERROR_REJECT)
+                     ? NGX_SMTP_HOOK_REJECT : NGX_SMTP_HOOK_TEMPFAIL;
+    answer->failed = 1;
+
+    if (ngx_smtp_hook_verdict(run, &verdict) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_smtp_hook_reply(run, &verdict);
+
+    if (run->tx) {
+        ngx_str_set(&run->tx->hook, "error");
+    }
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_refuse(ngx_smtp_hook_run_t *run)
+{
+    ngx_smtp_verdict_t  verdict;
+
+    if (ngx_smtp_hook_verdict(run, &verdict) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_smtp_hook_log(run, "refused", &verdict);
+    ngx_smtp_hook_reply(run, &verdict);
+
+    if (run->tx && run->answer.action == NGX_SMTP_HOOK_REJECT) {
+        ngx_str_set(&run->tx->hook, "reject");
+
+    } else if (run->tx) {
+        ngx_str_set(&run->tx->hook, "tempfail");
+    }
+
+    return NGX_DONE;
+}
+
+
+/* the text lives as long as it is needed: in tx's pool, or to the reply */
+
+static ngx_int_t
+ngx_smtp_hook_verdict(ngx_smtp_hook_run_t *run, ngx_smtp_verdict_t *verdict)
+{
+    ngx_uint_t               i;
+    ngx_smtp_reply_e         id;
+    ngx_smtp_hook_answer_t  *answer;
+
+    answer = &run->answer;
+
+    for (i = 0; ngx_smtp_hook_replies[i].stage; i++) {
+        if (ngx_smtp_hook_replies[i].stage == run->stage) {
+            break;
+        }
+    }
+
+    id = (answer->action == NGX_SMTP_HOOK_REJECT)
+         ? ngx_smtp_hook_replies[i].reject
+         : answer->failed ? ngx_smtp_hook_replies[i].error
+                          : ngx_smtp_hook_replies[i].tempfail;
+
+    if (answer->action == NGX_SMTP_HOOK_REJECT && answer->failed) {
+        id = NGX_SMTP_REPLY_HOOK_FAILED;
+    }
+
+    ngx_smtp_verdict_set(verdict, id);
+
+    if (answer->status) {
+        verdict->code = answer->status;
+        verdict->enhanced.class = 0;
+
+    } else if (answer->enhanced.class == 4 && verdict->code / 100 == 5) {
+        verdict->code = 451;
+    }
+
+    if (answer->enhanced.class) {
+        verdict->enhanced = answer->enhanced;
+    }
+
+    if (answer->message.len == 0) {
+        return NGX_OK;
+    }
+
+    if (run->tx) {
+        return ngx_smtp_tx_copy(run->tx, &verdict->text, &answer->message);
+    }
+
+    verdict->text = answer->message;
+
+    return NGX_OK;
+}
+
+
+/* RFC 5321, 3.1: who is not welcome may say QUIT; 3.8: 421 closes */
+
+static void
+ngx_smtp_hook_reply(ngx_smtp_hook_run_t *run, ngx_smtp_verdict_t *verdict)
+{
+    ngx_uint_t           close;
+    ngx_smtp_session_t  *s;
+
+    s = run->session;
+
+    close = (run->answer.disconnect || verdict->code == 421);
+
+    switch (run->stage) {
+
+    case NGX_SMTP_HOOK_CONNECT:
+        ngx_smtp_reply_verdict_bare(s, verdict);
+        s->refused_all = NGX_SMTP_REPLY_HOOK_SAY_QUIT;
+        break;
+
+    case NGX_SMTP_HOOK_EHLO:
+        ngx_smtp_reply_verdict_bare(s, verdict);
+        break;
+
+    case NGX_SMTP_HOOK_AUTH:
+        ngx_smtp_reply_verdict(s, verdict);
+        break;
+
+    case NGX_SMTP_HOOK_RCPT:
+        run->tx->rcpt->verdict = *verdict;
+        s->leave = close;
+        return;
+
+    default:
+        run->tx->verdict = *verdict;
+        s->leave = close;
+        return;
+    }
+
+    if (close) {
+        s->closing = 1;
+    }
+}
+
+
+/* 250 to the client, and nobody gets it */
+
+static ngx_int_t
+ngx_smtp_hook_discard(ngx_smtp_hook_run_t *run, char **reason)
+{
+    ngx_smtp_tx_t  *tx;
+
+    tx = run->tx;
+
+    switch (run->stage) {
+
+    case NGX_SMTP_HOOK_MAIL:
+        tx->discard = 1;
+        break;
+
+    case NGX_SMTP_HOOK_RCPT:
+        if (tx->rcpt->dest == NULL) {
+            *reason = "nobody could get what is to be discarded";
+            return NGX_DECLINED;
+        }
+
+        tx->rcpt->dest = run->session->service->discard;
+        break;
+
+    case NGX_SMTP_HOOK_DATA:
+        ngx_smtp_hook_log(run, "discarded", NULL);
+        return ngx_smtp_hook_discarded(tx);
+
+    default:
+        *reason = "there is nothing to be discarded";
+        return NGX_DECLINED;
+    }
+
+    ngx_smtp_hook_log(run, "discarded", NULL);
+    ngx_str_set(&tx->hook, "discard");
+
+    /* nothing that is said later matters */
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_smtp_hook_discarded(ngx_smtp_tx_t *tx)
+{
+    ngx_str_t  id;
+
+    id.data = tx->id;
+    id.len = NGX_SMTP_ID_LEN;
+
+    ngx_str_set(&tx->hook, "discard");
+
+    ngx_log_error(NGX_LOG_INFO, tx->session->connection->log, 0,
+                  "message discarded, id: %V", &id);
+
+    return (ngx_smtp_verdict_set_arg(&tx->verdict, tx->pool,
+                                     NGX_SMTP_REPLY_ACCEPTED, &id)
+            == NGX_OK)
+           ? NGX_DONE : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_route(ngx_smtp_hook_run_t *run, char **reason)
+{
+    ngx_uint_t              i;
+    ngx_smtp_dest_t        *dest;
+    ngx_smtp_rcpt_t        *rcpt;
+    ngx_smtp_hook_route_t  *route;
+
+    route = run->answer.routes.elts;
+
+    if (run->answer.routes.nelts == 0) {
+        return NGX_OK;
+    }
+
+    if (run->stage != NGX_SMTP_HOOK_RCPT) {
+        *reason = "a route at this stage";
+        return NGX_DECLINED;
+    }
+
+    rcpt = run->tx->rcpt;
+
+    for (i = 0; i < run->answer.routes.nelts; i++) {
+
+        dest = ngx_smtp_dest_find(run->session->service->hook_dests,
+                                  &route[i].pass);
+
+        if (dest == NULL) {
+            *reason = "a route that \"smtp_hook_route\" does not name";
+            return NGX_DECLINED;
+        }
+
+        if (i) {
+            *reason = "two routes for a recipient";
+            return NGX_DECLINED;
+        }
+
+        if (route[i].to.len
+            && (route[i].to.len != rcpt->addr.len
+                || ngx_memcmp(route[i].to.data, rcpt->addr.data,
+                              rcpt->addr.len)
+                   != 0))
+        {
+            *reason = "a route for somebody else";
+            return NGX_DECLINED;
+        }
+
+        rcpt->dest = dest;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_smtp_hook_log(ngx_smtp_hook_run_t *run, char *what,
+    ngx_smtp_verdict_t *verdict)
+{
+    ngx_str_t  stage, text;
+    u_char     buf[NGX_SMTP_HOOK_LOG_MAX];
+
+    ngx_smtp_hook_stage_name(run->stage, &stage);
+
+    if (verdict == NULL) {
+        ngx_log_error(NGX_LOG_INFO, run->session->connection->log, 0,
+                      "hook \"%V\" %s at %V", &run->hook->url.text, what,
+                      &stage);
+        return;
+    }
+
+    text.data = buf;
+    text.len = ngx_smtp_answer_text_copy(buf, sizeof(buf), &verdict->text)
+               - buf;
+
+    ngx_log_error(NGX_LOG_INFO, run->session->connection->log, 0,
+                  "hook \"%V\" %s at %V: \"%ui %V\"",
+                  &run->hook->url.text, what, &stage, verdict->code, &text);
+}
