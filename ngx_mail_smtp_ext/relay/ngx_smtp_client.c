@@ -499,7 +499,7 @@ ngx_smtp_client_parse(ngx_smtp_client_t *client)
 static void
 ngx_smtp_client_line(ngx_smtp_client_t *client)
 {
-    u_char               *p, *end;
+    u_char               *p, *end, *start;
     ngx_str_t             text, *reply;
     ngx_smtp_enhanced_t   enhanced;
 
@@ -508,6 +508,7 @@ ngx_smtp_client_line(ngx_smtp_client_t *client)
 
     if (client->parser.lines == 1) {
         reply->len = 0;
+        client->masked = 0;
         ngx_memzero(&client->reply.enhanced, sizeof(ngx_smtp_enhanced_t));
 
     } else if (client->state == NGX_SMTP_CLIENT_EHLO
@@ -534,7 +535,12 @@ ngx_smtp_client_line(ngx_smtp_client_t *client)
         *p++ = LF;
     }
 
+    start = p;
     p = ngx_smtp_answer_text_copy(p, end - p, &text);
+
+    if (ngx_memcmp(start, text.data, p - start) != 0) {
+        client->masked = 1;
+    }
 
     reply->len = p - reply->data;
 }

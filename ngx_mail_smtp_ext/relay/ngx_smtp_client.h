@@ -201,6 +201,7 @@ struct ngx_smtp_client_s {
     unsigned                fresh:1;         /* has answered since taken */
     unsigned                connected:1;     /* somebody listens there */
     unsigned                writing:1;       /* written() is being called */
+    unsigned                masked:1;        /* reply is not as it came */
     unsigned                broken:1;        /* nothing can be sent any more */
 };
 

@@ -832,6 +832,11 @@ ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay, ngx_smtp_verdict_t *verdict)
     case 538:
         verdict->code = 451;
         break;
+
+    case 251:    /* RFC 6531, 3.7.4.1: without its address in UTF-8 it is */
+    case 551:    /* 250 or 550 */
+        verdict->code -= relay->client->masked;
+        break;
     }
 
     if (ngx_smtp_tx_copy(relay->tx, &verdict->text, &reply->text) != NGX_OK) {

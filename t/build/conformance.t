@@ -43,6 +43,7 @@ my @parts = slurp("$root/docs/conformance.md") =~ /^## RFC (\d+)/mg;
 
 is_deeply [ sort keys %{{ map { $_ => 1 } @parts }} ],
           [ sort qw/ 2852 4865 6710 7293 3865 3885 8689 1985
+                     3461 6531 9422
                      5321 1870 2034 2920 3207 4954 6066 6152 6409 3030 2033
                      2195 5802 5929 7628 / ],
           'RFCs';

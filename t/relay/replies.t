@@ -13,7 +13,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->write_conf(<<'EOC')->plan(53)->run();
+$t->write_conf(<<'EOC')->plan(56)->run();
 %%GLOBALS%%
 
 events { }
@@ -93,6 +93,9 @@ for my $case (
     [ '550 4.1.1 Mixed', '550 5.0.0 4.1.1 Mixed' ],
     [ '571 5.7.1 Unusual', '571 5.7.1 Unusual' ],
     [ "550 5.1.1 \x1b[31mred\x07\xe9", '550 5.1.1 ?[31mred??' ],
+    [ '551 5.1.6 try <a@b.example>', '551 5.1.6 try <a@b.example>' ],
+    [ "551 5.1.6 try <\xc3\xbc\@b.example>", '550 5.1.6 try <??@b.example>' ],
+    [ "251 2.1.5 is <\xc3\xbc\@b.example>", '250 2.1.5 is <??@b.example>' ],
     [ '354 go on', '451 4.0.0 go on' ],
 ) {
     my ($said, $told) = @$case;
