@@ -7,7 +7,7 @@
 use warnings;
 use strict;
 
-use Test::More tests => 95;
+use Test::More tests => 108;
 use Time::HiRes qw/ time /;
 
 use Test::Nginx::SmtpExt;
@@ -159,12 +159,16 @@ for my $case (
     [ drip => qr/^250 2\.1\.0 sender ok$/ ],
     [ twice => qr/^250/ ],
     [ answer_close => qr/^250/ ],
+    [ answer_reset => qr/^250/ ],
+    [ late => qr/^250 2\.1\.0 sender ok$/ ],
+    [ sip => '(timeout)' ],
     [ stall => '(timeout)' ],
     [ silent => '(timeout)' ],
 ) {
     my ($do, $expected) = @$case;
 
-    my $f = $t->server("f_$do", fault => { at => 'MAIL', do => $do, n => 1 });
+    my $f = $t->server("f_$do", fault => { at => 'MAIL', do => $do, n => 1,
+                                           seconds => 0.1 });
     my $timeout = $expected eq '(timeout)' ? 0.3 : 8;
 
     $c = $t->client("f_$do", timeout => $timeout);
@@ -191,6 +195,57 @@ $s->stop();
 ok !eval { $t->client('f_early') }, 'nobody listens';
 $s->start();
 like $t->client('f_early')->read_reply(), qr/^220/, 'the same port again';
+
+# other faults
+
+$s = $t->server('f_endless', fault => { at => 'MAIL', do => 'endless' });
+$c = $t->client('f_endless');
+$c->read_reply();
+$c->ehlo();
+$c->send_line('MAIL FROM:<a@b>');
+is length $c->read_bytes(3_000_000), 3_000_000, 'fault: endless';
+$c->close();
+ok $s->wait_closed(), 'until the other side closes';
+
+$s = $t->server('f_hold', fault => { at => 'MAIL', do => 'answer_hold' });
+$c = $t->client('f_hold');
+$c->read_reply();
+$c->ehlo();
+like $c->mail('a@b'), qr/^250/, 'fault: answer_hold';
+ok $s->wait_held(1), 'the rest is held back';
+$s->release();
+ok $c->eof(), 'it was to close';
+
+$s = $t->server('f_body', fault => { at => 'BODY', do => 'answer_close' },
+                on => { BODY => '452 4.3.1 full' });
+$c = $t->client('f_body');
+$c->read_reply();
+$c->cmd($_) for 'EHLO me', 'MAIL FROM:<>', 'RCPT TO:<a@b>', 'DATA';
+$c->send_raw("line\r\n");
+is $c->read_reply(), '452 4.3.1 full', 'a fault in the middle of data';
+
+# rows of a table: other addresses
+
+$s = $t->server('f_rows', rows => {
+    '127.0.7.1' => { fault => { at => 'MAIL', do => 'close', n => 2 } },
+    '127.0.7.2' => { on => { MAIL => [ '450 one', '451 two' ] } },
+});
+
+for my $case ([ '127.0.0.1', '250 2.1.0 sender ok', '503 5.5.1 nested MAIL' ],
+              [ '127.0.7.1', '250 2.1.0 sender ok', '(closed)' ],
+              [ '127.0.7.2', '450 one', '451 two' ])
+{
+    my ($address, @expected) = @$case;
+
+    $c = $t->client("$address:f_rows");
+    $c->read_reply();
+    $c->ehlo();
+    is_deeply [ map { $c->mail('a@b') } 1 .. 2 ], \@expected,
+       "a row at $address";
+}
+
+is_deeply [ map { $_->{row} } $s->events('connect') ],
+    [ undef, '127.0.7.1', '127.0.7.2' ], 'who came where is known';
 
 # bounds
 

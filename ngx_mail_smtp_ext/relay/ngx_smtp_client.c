@@ -681,6 +681,22 @@ ngx_smtp_client_spent(ngx_smtp_client_t *client)
 
 
 ngx_int_t
+ngx_smtp_client_quiet(ngx_smtp_client_t *client)
+{
+    if (client->in.pos == client->in.last) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, client->connection->log, 0,
+                  "upstream sent a reply too many");
+
+    client->why = NGX_SMTP_NEXT_INVALID;
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
 ngx_smtp_client_room(ngx_smtp_client_t *client, size_t len)
 {
     ngx_buf_t  *b;

@@ -242,6 +242,12 @@ ngx_uint_t ngx_smtp_client_sendfile(ngx_smtp_client_t *client);
 ngx_uint_t ngx_smtp_client_spent(ngx_smtp_client_t *client);
 
 /*
+ * Nothing that has been read is left: NGX_OK; else NGX_ERROR after logging,
+ * since it was said before it could be an answer.
+ */
+ngx_int_t ngx_smtp_client_quiet(ngx_smtp_client_t *client);
+
+/*
  * Makes room for len octets of commands at out.last; NGX_DECLINED when there
  * is none until something has gone out.
  */

@@ -221,9 +221,7 @@ ngx_smtp_relay_send(ngx_smtp_relay_t *relay)
 
     client = relay->client;
 
-    if (relay->outstanding == 0 && client->in.pos != client->in.last) {
-        ngx_log_error(NGX_LOG_ERR, client->connection->log, 0,
-                      "upstream sent a reply too many");
+    if (relay->outstanding == 0 && ngx_smtp_client_quiet(client) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -717,13 +715,26 @@ ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay)
 static ngx_int_t
 ngx_smtp_relay_settle(ngx_smtp_relay_t *relay)
 {
+    ngx_uint_t  agreed;
+
     if (relay->mail_failed && relay->failure.code / 100 == 4) {
         return ngx_smtp_relay_server_failed(relay);
     }
 
-    if (relay->deliver && !relay->mail_failed
-        && !ngx_smtp_relay_stopped(relay))
-    {
+    agreed = !relay->mail_failed
+             && (relay->deliver ? !ngx_smtp_relay_stopped(relay)
+                                : relay->tx->rcpt->verdict.code / 100 == 2);
+
+    /*
+     * With a reply too many it is not known what the others were to; one that
+     * is there already can't be to the message.
+     */
+
+    if (agreed && ngx_smtp_client_quiet(relay->client) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (agreed && relay->deliver) {
         ngx_memzero(&relay->failure, sizeof(ngx_smtp_verdict_t));
         return ngx_smtp_relay_body(relay);
     }

@@ -3,7 +3,8 @@
 # Copyright (C) ngx_mail_smtp_ext authors
 
 # A next hop that has CHUNKING: the message goes by BDAT, with its envelope in
-# one write where that is safe.  RFC 3030, 2; RFC 2920; RFC 1047.
+# one write where that is safe.  RFC 3030, 2; RFC 2920; RFC 1047.  The table of
+# faults is in faults_*.t.
 
 use warnings;
 use strict;
@@ -106,24 +107,7 @@ my $ok = '250 2.0.0 OK';
 my $broken = '451 4.4.2 Connection to destination server failed';
 my $lost = '451 4.4.2 Destination server did not confirm the message';
 
-# What is not taken for an answer, see faults.t.
-
-my @bad = (
-    [ 'close' ],
-    [ 'reset' ],
-    [ 'half' ],
-    [ 'stall' ],
-    [ 'silent' ],
-    [ 'garbage' ],
-    [ 'garbage', data => "250-more\r\n" x 20000, name => 'endless reply' ],
-    [ 'garbage', data => '250-' . 'x' x 1048576, name => 'megabyte line' ],
-    [ 'garbage', data => "250 ok\0\r\n", name => 'null octet' ],
-    [ 'garbage', data => "250-ok\r\n251 ok\r\n", name => 'codes mixed' ],
-    [ 'garbage', data => "199 ok\r\n", name => 'code 199' ],
-    [ 'garbage', data => "600 ok\r\n", name => 'code 600' ],
-);
-
-$t->plan(199)->run();
+$t->plan(97)->run();
 
 
 sub client {
@@ -430,57 +414,6 @@ for my $size (0, 1, 2, 16383 .. 16385, 32768, 65535 .. 65537, 300_000) {
 }
 
 is_deeply \@wrong, [], 'bodies of all sizes';
-
-# The table of faults.  What was sent as a whole is not sent again.
-
-for my $pipelining (1, 0) {
-    my $how = $pipelining ? 'pipelined' : 'one by one';
-
-    $first->set(ehlo => [ 'CHUNKING', $pipelining ? 'PIPELINING' : () ]);
-    $c = client('once');
-
-    for my $at ($pipelining ? qw/ CONNECT EHLO / : (), qw/ MAIL RCPT EOM /) {
-        my $sent = $at eq 'EOM' || $pipelining && $at =~ /MAIL|RCPT/;
-
-        # an answer left out would be taken from the next command
-
-        for my $f (grep { !$pipelining || $at !~ /MAIL|RCPT/
-                          || $_->[0] ne 'silent' } @bad)
-        {
-            my ($do, %o) = @$f;
-
-            $first->set(fault => { at => $at, do => $do, %o });
-            mark();
-
-            my $got = result($c->send_message());
-
-            # whether it was read behind the fault is up to the server
-
-            $got =~ s!1/[01], 0/0$!1/-, 0/0! if $sent;
-
-            is $got, $sent ? "$lost, 1/-, 0/0" : "$ok, 1/0, 1/1",
-               "$how, $at: " . ($o{name} || $do);
-        }
-    }
-
-    for my $at ('EOM', $pipelining ? () : qw/ MAIL RCPT /) {
-        $first->set(fault => { at => $at, do => 'drip', pause => 0.001 });
-        mark();
-        is result($c->send_message()), "$ok, 1/1, 0/0", "$how, $at: drip";
-    }
-
-    for my $at ('EOM', $pipelining ? () : qw/ MAIL RCPT /) {
-        $first->set(fault => { at => $at, do => 'twice' });
-        mark();
-
-        # with others on their way, it might be the reply to one of them
-
-        is result($c->send_message()),
-           $at ne 'EOM' ? "$ok, 1/0, 1/1"
-           : $pipelining ? "$lost, 1/1, 0/0" : "$ok, 1/1, 0/0",
-           "$how, $at: twice";
-    }
-}
 
 # nobody left
 

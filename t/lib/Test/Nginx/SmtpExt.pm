@@ -665,6 +665,38 @@ sub kill_worker {
 }
 
 
+# descriptors of a worker (the only one), and what /proc says of its memory in
+# kB: VmRSS now, VmHWM at its peak since reset_peak()
+
+sub worker_fds {
+    my ($self, $pid) = @_;
+
+    $pid //= ($self->worker_pids())[0];
+
+    return scalar(() = glob "/proc/$pid/fd/*");
+}
+
+
+sub worker_memory {
+    my ($self, $name, $pid) = @_;
+
+    $pid //= ($self->worker_pids())[0];
+
+    my $status = $self->read_file("/proc/$pid/status");
+
+    return $status =~ /^\Q$name\E:\s+(\d+)/m ? $1 : undef;
+}
+
+
+sub reset_peak {
+    my ($self, $pid) = @_;
+
+    $pid //= ($self->worker_pids())[0];
+
+    $self->write_file("/proc/$pid/clear_refs", '5');
+}
+
+
 # logs
 
 sub error_log {

@@ -11,6 +11,10 @@ package Test::Nginx::SmtpExt::Daemon;
 # Subs of a scenario run in the child: they see the test's variables as they
 # were at the start, and what they change is not seen by the test.  set()
 # changes plain options of a running peer, whose counts then begin anew.
+#
+# Option "rows", { address => { options } }, makes it listen at these addresses
+# too, on the same port; who comes there finds those options above the others,
+# with counts of their own.  So one peer plays all rows of a table at a time.
 
 use warnings;
 use strict;
@@ -39,8 +43,8 @@ sub new {
         events => [],
     }, $class;
 
-    $self->{listener} = $self->_listen();
     $self->init();
+    $self->_listen_all();
     $self->_start();
 
     return $self;
@@ -52,9 +56,22 @@ sub init { }
 sub datagram { 0 }
 
 
-sub _listen {
+sub _listen_all {
     my ($self) = @_;
-    my $listen = $self->{listen};
+
+    # those of new(): what set() brings is for them
+
+    my $rows = $self->{addresses} //= [ sort keys %{$self->{o}{rows} || {}} ];
+    my $port = $self->{listen} =~ s/^.*://r;
+
+    $self->{listener} = $self->_listen($self->{listen});
+    $self->{listeners} = [ $self->{listener},
+                           map { $self->_listen("$_:$port") } @$rows ];
+}
+
+
+sub _listen {
+    my ($self, $listen) = @_;
     my $socket;
 
     if ($listen =~ m!^(?:unix:)?(/.*)!) {
@@ -85,7 +102,7 @@ sub _listen {
         );
     }
 
-    die "can't listen on $self->{listen}: $!\n" unless $socket;
+    die "can't listen on $listen: $!\n" unless $socket;
 
     $socket->blocking(0);
 
@@ -107,7 +124,7 @@ sub _start {
         $SIG{$_} = 'DEFAULT' for qw/ INT TERM HUP ALRM __DIE__ __WARN__ /;
         $SIG{PIPE} = 'IGNORE';
 
-        _close_others(map { fileno $_ } $child, $self->{listener});
+        _close_others(map { fileno $_ } $child, @{$self->{listeners}});
 
         $child->blocking(0);
         $self->{control} = $child;
@@ -118,7 +135,8 @@ sub _start {
     }
 
     close $child;
-    close delete $self->{listener};
+    close $_ for @{delete $self->{listeners}};
+    delete $self->{listener};
 
     $parent->blocking(0);
 
@@ -171,7 +189,7 @@ sub start {
 
     return if $self->{pid};
 
-    $self->{listener} = $self->_listen();
+    $self->_listen_all();
     $self->{buffer} = '';
     $self->{gone} = 0;
     $self->_start();
@@ -374,7 +392,7 @@ sub loop {
 
         vec($r, fileno $self->{control}, 1) = 1;
         vec($w, fileno $self->{control}, 1) = 1 if length $self->{out};
-        vec($r, fileno $self->{listener}, 1) = 1;
+        vec($r, fileno $_, 1) = 1 for @{$self->{listeners}};
 
         for my $c (values %{$self->{conns}}) {
             vec($r, $c->{fd}, 1) = 1 unless $c->{deaf};
@@ -402,8 +420,11 @@ sub loop {
             $self->_read($c) if $c->{fd} >= 0 && vec($r, $c->{fd}, 1);
         }
 
-        if (vec($r, fileno $self->{listener}, 1)) {
-            $self->datagram() ? $self->on_datagram() : $self->_accept();
+        for my $listener (@{$self->{listeners}}) {
+            next unless vec($r, fileno $listener, 1);
+
+            $self->datagram() ? $self->on_datagram()
+                              : $self->_accept($listener);
         }
     }
 }
@@ -443,7 +464,8 @@ sub _release {
 
         next if $c->{fd} < 0;
 
-        $self->send($c, $answer);
+        defined $answer ? $self->send($c, $answer)
+                        : $self->close_connection($c, 'done');
         $n--;
     }
 }
@@ -490,15 +512,18 @@ sub _run_timers {
 
 
 sub _accept {
-    my ($self) = @_;
+    my ($self, $listener) = @_;
 
-    while (my $socket = $self->{listener}->accept()) {
+    my $row = $listener == $self->{listener} ? undef : $listener->sockhost();
+
+    while (my $socket = $listener->accept()) {
         my $c = {
             n => ++$self->{accepted},
             socket => $socket,
             fd => fileno $socket,
             in => '',
             out => '',
+            row => $row,
         };
 
         $socket->blocking(0);
@@ -506,14 +531,28 @@ sub _accept {
             unless $socket->isa('IO::Socket::UNIX');
 
         $self->{conns}{$c->{n}} = $c;
-        $self->event('connect', n => $c->{n});
+        $self->event('connect', n => $c->{n}, row => $row);
 
-        if ($self->{o}{ssl}) {
-            $self->tls($c, %{$self->{o}{ssl}}) or next;
+        if (my $ssl = $self->option($c, 'ssl')) {
+            my $f = $self->fault($c, 'TLS');
+
+            $f ? $self->misbehave($c, $f, '') : $self->tls($c, %$ssl);
+            next unless $c->{tls};
         }
 
         $self->on_accept($c);
     }
+}
+
+
+# what holds for a connection
+
+sub option {
+    my ($self, $c, $name) = @_;
+
+    my $row = defined $c->{row} ? $self->{o}{rows}{$c->{row}} : undef;
+
+    return $row && exists $row->{$name} ? $row->{$name} : $self->{o}{$name};
 }
 
 
@@ -632,20 +671,58 @@ sub flush {
         substr $c->{out}, 0, $n, '';
     }
 
-    $self->close_connection($c, 'done') if $c->{close};
+    # the loop comes back to it, and to the others
+
+    $c->{out} = $c->{endless} if defined $c->{endless};
+
+    $self->close_connection($c, $c->{close} eq 'reset' ? 'reset' : 'done')
+        if $c->{close};
 }
 
 
-# one byte at a time
+# one byte at a time, and nothing else meanwhile
 
 sub drip {
     my ($self, $c, $data, $pause) = @_;
 
-    return if $c->{fd} < 0 || $data eq '';
+    return if $c->{fd} < 0;
+
+    $c->{deaf} = 1;
+
+    if ($data eq '') {
+        $self->hear($c);
+        return;
+    }
 
     $c->{out} .= substr $data, 0, 1, '';
     $self->flush($c);
     $self->timer($pause, sub { $self->drip($c, $data, $pause) });
+}
+
+
+# reads one byte at a time
+
+sub sip {
+    my ($self, $c, $pause) = @_;
+
+    return if $c->{fd} < 0;
+
+    $c->{deaf} = 1;
+    $c->{socket}->sysread(my $byte, 1);
+    $self->timer($pause, sub { $self->sip($c, $pause) });
+}
+
+
+# the end of being deaf: what has come meanwhile is looked at
+
+sub hear {
+    my ($self, $c) = @_;
+
+    return if $c->{fd} < 0;
+
+    $c->{deaf} = 0;
+    $self->on_data($c);
+    $self->_read($c) if $c->{tls} && $c->{fd} >= 0 && !$c->{deaf};
 }
 
 
@@ -679,8 +756,8 @@ sub close_connection {
 sub fault {
     my ($self, $c, $at) = @_;
 
-    my $faults = $self->{o}{fault} or return;
-    my $n = ++$self->{count}{"fault $at"};
+    my $faults = $self->option($c, 'fault') or return;
+    my $n = ++$self->{count}{join ' ', 'fault', $at, $c->{row} // ()};
 
     for my $f (ref $faults eq 'ARRAY' ? @$faults : $faults) {
         next if $f->{at} ne $at;
@@ -700,11 +777,17 @@ sub fault {
 #     stall           no answer, and no reading any more
 #     silent          no answer, but reading goes on
 #     garbage         bytes that are no answer (or those in "data")
+#     endless         the same again and again
 #     half            its first half, then close
-#     drip            one byte at a time, "pause" seconds apart
+#     drip            one byte at a time, "pause" seconds apart, and deaf till
+#                     then
+#     sip             no answer; reads a byte each "pause" seconds
 #     delay           after "seconds"
+#     late            the same, and deaf till then
 #     hold            when release() says so
+#     answer_hold     the answer; "data", or close, when release() says so
 #     answer_close    the answer, then close
+#     answer_reset    the answer, then a reset
 #     answer_stall    the answer, then no reading any more
 
 sub misbehave {
@@ -723,12 +806,21 @@ sub misbehave {
     } elsif ($do eq 'garbage') {
         $self->send($c, $f->{data} // "\0\xff\x01garbage\r\n\x80\r\n");
 
+    } elsif ($do eq 'endless') {
+        $c->{deaf} = 1;
+        $c->{endless} = ($f->{data} // "250-more\r\n") x 1000;
+        $self->send($c, $c->{endless});
+
     } elsif ($do eq 'half') {
         $c->{close} = 1;
         $self->send($c, substr $answer, 0, length($answer) / 2);
 
     } elsif ($do eq 'answer_close') {
         $c->{close} = 1;
+        $self->send($c, $answer);
+
+    } elsif ($do eq 'answer_reset') {
+        $c->{close} = 'reset';
         $self->send($c, $answer);
 
     } elsif ($do eq 'answer_stall') {
@@ -738,12 +830,25 @@ sub misbehave {
     } elsif ($do eq 'drip') {
         $self->drip($c, $answer, $f->{pause} // 0.005);
 
+    } elsif ($do eq 'sip') {
+        $self->sip($c, $f->{pause} // 1);
+
+    } elsif ($do eq 'late') {
+        $c->{deaf} = 1;
+        $self->timer($f->{seconds} // 1,
+                     sub { $self->send($c, $answer); $self->hear($c) });
+
     } elsif ($do eq 'delay') {
         $self->timer($f->{seconds} // 1, sub { $self->send($c, $answer) });
 
     } elsif ($do eq 'hold') {
         push @{$self->{held}}, [ $c, $answer ];
-        $self->event('held', n => $c->{n});
+        $self->event('held', n => $c->{n}, row => $c->{row});
+
+    } elsif ($do eq 'answer_hold') {
+        $self->send($c, $answer);
+        push @{$self->{held}}, [ $c, $f->{data} ];
+        $self->event('held', n => $c->{n}, row => $c->{row});
 
     } else {
         die "unknown fault \"$do\"\n";
@@ -762,7 +867,9 @@ sub answer {
 
     return unless defined $entry;
 
-    my $n = ++$self->{count}{"answer $key"};
+    # a table of a row is another one
+
+    my $n = ++$self->{count}{"answer $table $key"};
 
     if (ref $entry eq 'ARRAY') {
         $entry = $entry->[$n <= @$entry ? $n - 1 : -1];

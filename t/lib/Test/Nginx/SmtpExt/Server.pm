@@ -25,7 +25,9 @@ package Test::Nginx::SmtpExt::Server;
 # the default) and gets the argument, which time it is and, at EOM, the message
 # { from, to, data, n }, or a list of these for the first, second... time.
 # Two more faults are known here: "early", the reply to the end of data goes
-# out with the first bytes of data; "twice", the reply goes out two times.
+# out with the first bytes of data; "twice", the reply goes out two times.  Two
+# more places for faults are TLS, in place of a handshake, and BODY, when the
+# first bytes of data come, where "on" has the answer.
 
 use warnings;
 use strict;
@@ -107,7 +109,7 @@ sub transcript {
 sub on_accept {
     my ($self, $c) = @_;
 
-    $c->{stage} = $self->{o}{proxy} ? 'proxy' : 'command';
+    $c->{stage} = $self->option($c, 'proxy') ? 'proxy' : 'command';
     $c->{commands} = [];
     $self->_clear($c);
 
@@ -124,6 +126,7 @@ sub _clear {
     $c->{to} = [];
     $c->{to_params} = [];
     $c->{chunks} = undef;
+    $c->{begun} = 0;
 }
 
 
@@ -193,12 +196,13 @@ sub _in_command {
 sub _extensions {
     my ($self, $c) = @_;
 
-    my @ext = @{$self->{o}{ehlo} || [ qw/ PIPELINING 8BITMIME /,
+    my @ext = @{$self->option($c, 'ehlo') || [ qw/ PIPELINING 8BITMIME /,
                                       'SIZE 10485760' ]};
 
-    push @ext, 'STARTTLS' if $self->{o}{starttls} && !$c->{tls};
-    push @ext, 'AUTH ' . ($self->{o}{auth_mechs} || 'PLAIN LOGIN XOAUTH2')
-        if $self->{o}{auth};
+    push @ext, 'STARTTLS' if $self->option($c, 'starttls') && !$c->{tls};
+    push @ext, 'AUTH ' . ($self->option($c, 'auth_mechs')
+                          || 'PLAIN LOGIN XOAUTH2')
+        if $self->option($c, 'auth');
 
     return @ext;
 }
@@ -299,6 +303,7 @@ sub _in_data {
     return 0 if $c->{in} eq '';
 
     $self->_early($c);
+    $self->_begun($c) or return 0;
 
     # the end may begin in what was read before
 
@@ -328,7 +333,7 @@ sub _in_data {
 
 sub _early {
     my ($self, $c) = @_;
-    my $f = $self->{o}{fault};
+    my $f = $self->option($c, 'fault');
 
     return if $c->{early};
 
@@ -337,12 +342,28 @@ sub _early {
 
         $c->{early} = 1;
 
-        my $text = crlf($self->{o}{on}{EOM} // '451 4.3.0 early');
+        my $text = crlf(($self->option($c, 'on') || {})->{EOM}
+                        // '451 4.3.0 early');
 
         $self->event('reply', n => $c->{n}, text => $text);
         $self->send($c, $text);
         last;
     }
+}
+
+
+# the first bytes of data; true when the others are wanted as well
+
+sub _begun {
+    my ($self, $c) = @_;
+
+    return 1 if $c->{in} eq '' || $c->{begun}++;
+
+    my $f = $self->fault($c, 'BODY') or return 1;
+
+    $self->misbehave($c, $f, crlf($self->text($c, 'BODY', '', '250 ok')));
+
+    return $c->{fd} >= 0 && !$c->{deaf} && !$c->{close};
 }
 
 
@@ -367,6 +388,7 @@ sub _in_chunk {
     my $chunk = $c->{chunk};
 
     $self->_early($c) if $chunk->{last} && @{$c->{to}} && $c->{in} ne '';
+    $self->_begun($c) or return 0;
 
     return 0 if length $c->{in} < $chunk->{size};
 
@@ -393,16 +415,16 @@ sub _in_chunk {
 sub _message {
     my ($self, $c, $data) = @_;
 
-    my @to = $self->{o}{lmtp} ? @{$c->{to}} : ('');
+    my @to = $self->option($c, 'lmtp') ? @{$c->{to}} : ('');
     my @replies;
 
     for my $to (@to) {
-        push @replies, $self->text('EOM', $to, "250 2.0.0 taken",
+        push @replies, $self->text($c, 'EOM', $to, "250 2.0.0 taken",
                                    { from => $c->{from}, to => $c->{to},
                                      data => $data, n => $c->{n} });
     }
 
-    my $keep = $self->{o}{keep_data} // 1;
+    my $keep = $self->option($c, 'keep_data') // 1;
 
     $self->event('message', n => $c->{n}, from => $c->{from},
                  from_params => $c->{from_params}, to => $c->{to},
@@ -463,7 +485,7 @@ sub _cmd_quit {
     my ($self, $c, $args) = @_;
 
     my $f = $self->fault($c, 'QUIT');
-    my $text = crlf($self->text('QUIT', $args, '221 2.0.0 bye'));
+    my $text = crlf($self->text($c, 'QUIT', $args, '221 2.0.0 bye'));
 
     return $self->misbehave($c, $f, $text) if $f;
 
@@ -475,15 +497,24 @@ sub _cmd_quit {
 sub _cmd_starttls {
     my ($self, $c, $args) = @_;
 
-    if (!$self->{o}{starttls} || $c->{tls}) {
+    my $tls = $self->option($c, 'starttls');
+
+    if (!$tls || $c->{tls}) {
         $self->reply($c, 'STARTTLS', $args, '502 5.5.1 no TLS');
         return;
     }
 
-    if ($self->reply($c, 'STARTTLS', $args, '220 2.0.0 go on')) {
+    # an answer that is late or drips comes from a server that does no more
+
+    if ($self->reply($c, 'STARTTLS', $args, '220 2.0.0 go on')
+        && !$c->{deaf})
+    {
         $c->{in} = '';
         $self->_clear($c);
-        $self->tls($c, %{$self->{o}{starttls}});
+
+        my $f = $self->fault($c, 'TLS');
+
+        $f ? $self->misbehave($c, $f, '') : $self->tls($c, %$tls);
     }
 }
 
@@ -493,7 +524,7 @@ sub _cmd_auth {
 
     my ($mech, $initial) = split ' ', $args, 2;
 
-    if (!$self->{o}{auth}) {
+    if (!$self->option($c, 'auth')) {
         $self->reply($c, 'AUTH', $args, '502 5.5.1 no AUTH');
         return;
     }
@@ -532,7 +563,7 @@ sub _sasl {
     my $challenge = '<1896.697170952@next.example>';
     my ($user, $secret, $ok);
 
-    my $auth = $self->{o}{auth};
+    my $auth = $self->option($c, 'auth');
     my $known = sub {
         defined $_[0] && defined $auth->{$_[0]} ? $auth->{$_[0]} : undef;
     };
@@ -605,9 +636,9 @@ sub _hmac_md5 {
 # the text of a reply
 
 sub text {
-    my ($self, $verb, $args, $default, $message) = @_;
+    my ($self, $c, $verb, $args, $default, $message) = @_;
 
-    return $self->answer($self->{o}{on} || {}, $verb, $args, $message)
+    return $self->answer($self->option($c, 'on') || {}, $verb, $args, $message)
         // $default;
 }
 
@@ -617,7 +648,7 @@ sub text {
 sub reply {
     my ($self, $c, $verb, $args, $default) = @_;
 
-    my $text = crlf($self->text($verb, $args, $default));
+    my $text = crlf($self->text($c, $verb, $args, $default));
 
     $self->answer_with($c, $verb, $text) or return 0;
 
@@ -635,7 +666,7 @@ sub answer_with {
 
     } elsif ($f && $f->{do} ne 'early') {
         $self->misbehave($c, $f, $text);
-        return $f->{do} =~ /^(?:drip|delay|hold)$/;
+        return $f->{do} =~ /^(?:drip|delay|late|hold|answer_hold)$/;
     }
 
     $self->event('reply', n => $c->{n}, text => $text);
