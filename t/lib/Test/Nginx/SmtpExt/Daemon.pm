@@ -534,10 +534,7 @@ sub _accept {
         $self->event('connect', n => $c->{n}, row => $row);
 
         if (my $ssl = $self->option($c, 'ssl')) {
-            my $f = $self->fault($c, 'TLS');
-
-            $f ? $self->misbehave($c, $f, '') : $self->tls($c, %$ssl);
-            next unless $c->{tls};
+            $self->handshake($c, $ssl) or next;
         }
 
         $self->on_accept($c);
@@ -553,6 +550,20 @@ sub option {
     my $row = defined $c->{row} ? $self->{o}{rows}{$c->{row}} : undef;
 
     return $row && exists $row->{$name} ? $row->{$name} : $self->{o}{$name};
+}
+
+
+# a handshake, or a fault in its place
+
+sub handshake {
+    my ($self, $c, $tls) = @_;
+
+    my $f = $self->fault($c, 'TLS') or return $self->tls($c, %$tls);
+
+    $c->{stage} = 'nothing';
+    $self->misbehave($c, $f, '');
+
+    return 0;
 }
 
 

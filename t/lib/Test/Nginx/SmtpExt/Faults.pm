@@ -331,13 +331,15 @@ sub _ahead {
 
     my $ehlo = $column->{lmtp} ? 'LHLO' : 'EHLO';
     my $bdat = grep { $_ eq 'CHUNKING' } @{$column->{ehlo}};
-    my %before = ($ehlo => 'CONNECT', MAIL => $ehlo, RCPT => 'MAIL',
-                  DATA => 'RCPT', EOM => $bdat ? 'RCPT' : 'DATA');
-    my %says = (CONNECT => '220 hello', MAIL => '250 2.1.0 ok',
-                RCPT => '250 2.1.5 ok', DATA => '354 go on',
-                EOM => '250 2.0.0 taken',
+    my %before = ($ehlo => 'CONNECT', STARTTLS => $ehlo, MAIL => $ehlo,
+                  RCPT => 'MAIL', DATA => 'RCPT',
+                  EOM => $bdat ? 'RCPT' : 'DATA');
+    my %says = (CONNECT => '220 hello', STARTTLS => '220 2.0.0 go on',
+                MAIL => '250 2.1.0 ok', RCPT => '250 2.1.5 ok',
+                DATA => '354 go on', EOM => '250 2.0.0 taken',
                 $ehlo => join "\n", '250-next.example',
-                         (map { "250-$_" } @{$column->{ehlo}}), '250 X-NONE');
+                         (map { "250-$_" } @{$column->{ehlo}}),
+                         '250 ' . ($place eq 'STARTTLS' ? $place : 'X-NONE'));
 
     my $last = $before{$place};
 

@@ -141,6 +141,17 @@ sub on_data {
 }
 
 
+# a client that says something where there is nobody to hear it
+
+sub _in_nothing {
+    my ($self, $c) = @_;
+
+    $c->{in} = '';
+
+    return 0;
+}
+
+
 sub _in_proxy {
     my ($self, $c) = @_;
     my $header;
@@ -512,9 +523,7 @@ sub _cmd_starttls {
         $c->{in} = '';
         $self->_clear($c);
 
-        my $f = $self->fault($c, 'TLS');
-
-        $f ? $self->misbehave($c, $f, '') : $self->tls($c, %$tls);
+        $self->handshake($c, $tls);
     }
 }
 
