@@ -45,6 +45,24 @@ mail {
         queue   2;
     }
 
+    smtp_upstream ways {
+        server  127.0.0.1:%%PORT_d%%  max_conns=1;
+        queue   5;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_way1%%;
+        protocol   smtp_ext;
+        smtp_pass  smtp://ways;
+    }
+
+    server {
+        listen          127.0.0.1:%%PORT_way2%%;
+        protocol        smtp_ext;
+        smtp_pass       smtp://ways;
+        smtp_pass_helo  other.example.com;
+    }
+
     smtp_upstream many {
         server  127.0.0.1:%%PORT_c%%  max_conns=2;
         queue   1000;
@@ -58,9 +76,9 @@ EOC
     }
 EOS
 
-$t->plan(34)->run();
+$t->plan(40)->run();
 
-my %mta = map { $_ => $t->server($_) } qw/ a b c /;
+my %mta = map { $_ => $t->server($_) } qw/ a b c d /;
 my $busy = '451 4.3.2 Destination servers are busy, try again later';
 my $held = 0;
 
@@ -186,6 +204,34 @@ $mta{a}->wait_held(++$held);
 $mta{a}->release();
 like $second->read_reply(), qr/^250 /, 'the busy one is waited for';
 $mta{a}->set(fault => undef);
+
+# One connection, and two ways to use the server that have none in common: a
+# kept one gives way to another one, a transaction that is parked does, and
+# the server never sees two.
+
+$first = client('way1');
+like $first->rcpt('first@example.com'), qr/^250 /, 'the first way';
+$mta{d}->set(fault => { at => 'RCPT', do => 'hold' });
+$second = ask('way2', 'second');
+ok $mta{d}->wait_held(1), 'the second way needs another connection';
+$first->pipeline('DATA');
+$first->read_reply();
+$first->body("x\r\n");
+$mta{d}->set(fault => undef);
+$mta{d}->release();
+like $second->read_reply(), qr/^250 /, 'it has its reply';
+like $first->read_reply(), qr/^250 /, 'the first one goes on with a third';
+like $second->data("x\r\n"), qr/^250 /, 'the second one with a fourth';
+
+my ($open, $most) = (0, 0);
+
+for ($mta{d}->events()) {
+    $open++ if $_->{type} eq 'connect';
+    $open-- if $_->{type} eq 'close';
+    $most = $open if $open > $most;
+}
+
+is $mta{d}->connections() . " $most", '4 1', 'one at a time';
 
 # many clients, two connections
 
