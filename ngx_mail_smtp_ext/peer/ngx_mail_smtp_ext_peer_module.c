@@ -305,7 +305,7 @@ ngx_mail_smtp_ext_peer_init_process(ngx_cycle_t *cycle)
 
     for (i = 0; i < conf->upstreams.nelts; i++) {
         if (upstreams[i]->zone) {
-            ngx_smtp_servers_reclaim(upstreams[i]->servers, ngx_worker);
+            ngx_smtp_servers_enter(upstreams[i]->servers);
         }
 
         if (upstreams[i]->nnames) {

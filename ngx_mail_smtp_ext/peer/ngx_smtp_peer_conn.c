@@ -251,13 +251,19 @@ ngx_smtp_peer_lease(ngx_smtp_peer_t *peer, ngx_connection_t *c)
 
     ngx_smtp_servers_lock(upstream->servers);
 
-    server = ngx_smtp_servers_find(upstream, peer->server, peer->server_id);
-
     if (peer->reserved) {
+
+        /* it is certain to be there, since it counts this */
+
+        server = peer->server;
         peer->reserved = 0;
 
-    } else if (server) {
-        ngx_smtp_servers_hold(upstream->servers, server);
+    } else {
+        server = ngx_smtp_servers_find(upstream, peer->server,
+                                       peer->server_id);
+        if (server) {
+            ngx_smtp_servers_hold(upstream->servers, server);
+        }
     }
 
     ngx_smtp_servers_unlock(upstream->servers);

@@ -195,7 +195,7 @@ ngx_smtp_peer_hash_nth(ngx_smtp_server_set_t *set, ngx_uint_t n)
 
     server = set->first;
 
-    while (n >= (ngx_uint_t) server->weight) {
+    while (n >= (ngx_uint_t) server->weight && server->next) {
         n -= server->weight;
         server = server->next;
     }

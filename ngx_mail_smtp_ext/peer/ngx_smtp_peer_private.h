@@ -177,6 +177,7 @@ struct ngx_smtp_servers_s {
     ngx_uint_t              scale;          /* of weights in a round */
     ngx_uint_t              last_id;
     ngx_uint_t              nworkers;
+    ngx_pid_t              *pids;           /* of the workers; 0: none yet */
 
     unsigned                single:1;
     unsigned                dead:1;         /* it was said that all are down */
@@ -249,6 +250,7 @@ struct ngx_smtp_upstream_s {
     ngx_uint_t              queue_max;
     ngx_msec_t              queue_timeout;
     time_t                  busy_logged;
+    time_t                  buried;         /* when it was looked for dead */
 
     /* kept connections: last put back first; and unused items */
     ngx_queue_t             cache;
@@ -389,9 +391,11 @@ void ngx_smtp_servers_hold(ngx_smtp_servers_t *servers,
 void ngx_smtp_servers_release(ngx_smtp_servers_t *servers,
     ngx_smtp_server_t *server);
 
-/* what a worker that was killed held is free again */
-void ngx_smtp_servers_reclaim(ngx_smtp_servers_t *servers,
-    ngx_uint_t worker);
+/* this worker begins: what the one that it replaces held is free */
+void ngx_smtp_servers_enter(ngx_smtp_servers_t *servers);
+
+/* what workers held that were killed and that nobody replaces is free */
+void ngx_smtp_servers_bury(ngx_smtp_servers_t *servers);
 
 
 /* ngx_smtp_peer_rr.c */

@@ -176,6 +176,13 @@ ngx_smtp_peer_queue_handler(ngx_event_t *ev)
         /* void */
     }
 
+    if (upstream->zone && upstream->nwaiting
+        && upstream->buried != ngx_time())
+    {
+        upstream->buried = ngx_time();
+        ngx_smtp_servers_bury(upstream->servers);
+    }
+
     ngx_smtp_peer_queue_serve(upstream);
     ngx_smtp_peer_queue_timer(upstream);
 }

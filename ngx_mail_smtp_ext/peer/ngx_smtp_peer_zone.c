@@ -116,6 +116,12 @@ ngx_smtp_peer_zone_create(ngx_slab_pool_t *shpool, ngx_smtp_peer_conf_t *conf,
     servers->nworkers = ngx_max(ccf->worker_processes, 1);
     servers->name = upstream->name;
 
+    servers->pids = ngx_slab_calloc(shpool,
+                                    servers->nworkers * sizeof(ngx_pid_t));
+    if (servers->pids == NULL) {
+        return NULL;
+    }
+
     ngx_smtp_servers_lock(servers);
 
     rc = ngx_smtp_servers_fill(servers, upstream);

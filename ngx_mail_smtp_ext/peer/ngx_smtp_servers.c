@@ -20,6 +20,8 @@
  */
 
 
+static void ngx_smtp_servers_reclaim(ngx_smtp_servers_t *servers,
+    ngx_uint_t worker);
 static ngx_int_t ngx_smtp_servers_cmp(ngx_smtp_server_t *one,
     ngx_smtp_server_t *two);
 static void ngx_smtp_servers_changed(ngx_smtp_servers_t *servers);
@@ -333,13 +335,61 @@ ngx_smtp_servers_release(ngx_smtp_servers_t *servers,
 
 
 void
-ngx_smtp_servers_reclaim(ngx_smtp_servers_t *servers, ngx_uint_t worker)
+ngx_smtp_servers_enter(ngx_smtp_servers_t *servers)
 {
-    ngx_uint_t          i;
-    ngx_smtp_server_t  *server, *next;
-    ngx_smtp_server_t  *lists[3];
+    if (ngx_worker >= servers->nworkers) {
+        return;
+    }
 
     ngx_smtp_servers_lock(servers);
+
+    ngx_smtp_servers_reclaim(servers, ngx_worker);
+
+    servers->pids[ngx_worker] = ngx_pid;
+
+    ngx_smtp_servers_unlock(servers);
+}
+
+
+/*
+ * A worker of an old configuration has no successor.  Who is gone is no
+ * process any more; that another one has its number by now is a matter of
+ * waiting a little longer.
+ */
+
+void
+ngx_smtp_servers_bury(ngx_smtp_servers_t *servers)
+{
+    ngx_pid_t   pid;
+    ngx_uint_t  i;
+
+    for (i = 0; i < servers->nworkers; i++) {
+        pid = servers->pids[i];
+
+        if (pid == 0 || pid == ngx_pid || kill(pid, 0) != -1
+            || ngx_errno != NGX_ESRCH)
+        {
+            continue;
+        }
+
+        ngx_smtp_servers_lock(servers);
+
+        if (servers->pids[i] == pid) {
+            servers->pids[i] = 0;
+            ngx_smtp_servers_reclaim(servers, i);
+        }
+
+        ngx_smtp_servers_unlock(servers);
+    }
+}
+
+
+static void
+ngx_smtp_servers_reclaim(ngx_smtp_servers_t *servers, ngx_uint_t worker)
+{
+    ngx_uint_t          i, n;
+    ngx_smtp_server_t  *server, *next;
+    ngx_smtp_server_t  *lists[3];
 
     lists[0] = servers->sets[0].first;
     lists[1] = servers->sets[1].first;
@@ -350,16 +400,20 @@ ngx_smtp_servers_reclaim(ngx_smtp_servers_t *servers, ngx_uint_t worker)
         for (server = lists[i]; server; server = next) {
             next = server->next;
 
-            server->conns -= server->conns_of[worker];
             server->conns_of[worker] = 0;
+            server->conns = 0;
+
+            /* the sum may be off: it was killed at any point */
+
+            for (n = 0; n < servers->nworkers; n++) {
+                server->conns += server->conns_of[n];
+            }
 
             if (server->zombie && server->conns == 0) {
                 ngx_smtp_servers_free(servers, server);
             }
         }
     }
-
-    ngx_smtp_servers_unlock(servers);
 }
 
 

@@ -600,6 +600,11 @@ ngx_smtp_relay_reply(ngx_smtp_relay_t *relay, ngx_uint_t step)
 
     ok = (relay->client->reply.code / 100 == 2);
 
+    if (relay->client->reply.code / 100 == 3 && step != NGX_SMTP_RELAY_DATA) {
+        /* maybe that to a DATA behind it: it may be waiting for data */
+        relay->drop = 1;
+    }
+
     switch (step) {
 
     case NGX_SMTP_RELAY_RSET:
@@ -695,6 +700,12 @@ ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay)
     }
 
     if (relay->mail_failed || ngx_smtp_relay_stopped(relay)) {
+
+        if (relay->client->reply.code / 100 < 4) {
+            /* it has gone out of step, and is no good any more */
+            relay->drop = 1;
+        }
+
         return NGX_OK;
     }
 

@@ -10,10 +10,11 @@ use strict;
 use Test::More;
 
 use Test::Nginx::SmtpExt;
+use Test::Nginx::SmtpExt::Util qw/ poll /;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->write_conf(<<'EOC')->plan(22)->run();
+$t->write_conf(<<'EOC')->plan(24)->run();
 %%GLOBALS%%
 
 events { }
@@ -35,6 +36,11 @@ mail {
     smtp_upstream few {
         server              127.0.0.1:%%PORT_mta%%;
         keepalive_requests  3;
+    }
+
+    smtp_upstream aged {
+        server          127.0.0.1:%%PORT_mta%%;
+        keepalive_time  300ms;
     }
 
     smtp_upstream short {
@@ -64,6 +70,12 @@ mail {
         listen     127.0.0.1:%%PORT_few%%;
         protocol   smtp_ext;
         smtp_pass  smtp://few;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_aged%%;
+        protocol   smtp_ext;
+        smtp_pass  smtp://aged;
     }
 
     server {
@@ -163,6 +175,12 @@ $closed = $mta->closed();
 is connected(sub { send_one('few') for 1 .. 7 }), 3,
    'seven messages, three on a connection';
 is $mta->closed(), $closed + 2, 'those which are full are closed';
+
+# keepalive_time
+
+is connected(sub { send_one('aged') }), 1, 'a connection';
+ok poll(sub { connected(sub { send_one('aged') }) }, 8),
+   'there is another one when it is old';
 
 # keepalive_timeout
 

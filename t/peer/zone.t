@@ -81,7 +81,7 @@ EOS
 
 $conf .= "}\n";
 
-$t->write_conf($conf)->plan(33)->run();
+$t->write_conf($conf)->plan(38)->run();
 
 my @names = qw/ a b /;
 my %mta = map { $_ => $t->server($_) } @names;
@@ -261,6 +261,24 @@ new_workers();
 
 is send_by('01' x 3, 'shared'), 'abaaba', 'another round';
 is send_by('0101', 'fails'), 'bbab', 'max_fails=0: marks count no more';
+
+# A worker of an old configuration, which nobody replaces, is killed: what it
+# had is free for the others of its configuration.
+
+$c = client(0, 'wait');
+is begin($c), 'a', 'one worker has the only connection';
+$d = client(1, 'wait');
+$d->mail('a@example.com');
+$d->rcpt('b@example.com');
+
+my @old = @workers;
+
+ok $t->reload(), 'reload';
+ok $t->kill_worker('KILL', $old[0]), 'it is killed';
+like $c->read_reply(), qr/^\((?:closed|reset)\)$/, 'its client sees that';
+like $d->data("x\r\n"), qr/^250 /, 'the other old one can go on';
+$d->quit();
+new_workers();
 
 my $marks = () = $t->notices() =~ /temporarily disabled/g;
 
