@@ -27,6 +27,15 @@ static char *ngx_mail_smtp_ext_http_buffer(ngx_conf_t *cf, void *post,
     void *data);
 
 
+static ngx_conf_bitmask_t  ngx_mail_smtp_ext_http_protocols[] = {
+    { ngx_string("TLSv1"), NGX_SSL_TLSv1 },
+    { ngx_string("TLSv1.1"), NGX_SSL_TLSv1_1 },
+    { ngx_string("TLSv1.2"), NGX_SSL_TLSv1_2 },
+    { ngx_string("TLSv1.3"), NGX_SSL_TLSv1_3 },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_post_t  ngx_mail_smtp_ext_http_buffer_post = {
     ngx_mail_smtp_ext_http_buffer
 };
@@ -74,6 +83,97 @@ static ngx_command_t  ngx_mail_smtp_ext_http_commands[] = {
       ngx_mail_smtp_ext_http_breaker,
       NGX_MAIL_SRV_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("smtp_http_ssl_protocols"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.protocols),
+      &ngx_mail_smtp_ext_http_protocols },
+
+    { ngx_string("smtp_http_ssl_ciphers"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.ciphers),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_certificate"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.certificate),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_certificate_key"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.certificate_key),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_password_file"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_smtp_peer_tls_passwords_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.passwords),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_conf_command"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE2,
+      ngx_conf_set_keyval_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.conf_commands),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_verify"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.verify),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_verify_depth"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.verify_depth),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_trusted_certificate"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.trusted_certificate),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_crl"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.crl),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_name"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.name),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_server_name"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.server_name),
+      NULL },
+
+    { ngx_string("smtp_http_ssl_session_reuse"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_http_conf_t, tls.session_reuse),
       NULL },
 
       ngx_null_command
@@ -126,6 +226,9 @@ ngx_mail_smtp_ext_http_create_conf(ngx_conf_t *cf)
     conf->fail_time = NGX_CONF_UNSET_MSEC;
     conf->retry = NGX_CONF_UNSET_MSEC;
 
+    ngx_smtp_peer_tls_conf_init(&conf->tls);
+    conf->tls.strict = 1;
+
     return conf;
 }
 
@@ -148,7 +251,33 @@ ngx_mail_smtp_ext_http_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->fail_time, prev->fail_time, 10000);
     ngx_conf_merge_msec_value(conf->retry, prev->retry, 1000);
 
+    ngx_smtp_peer_tls_conf_merge(&conf->tls, &prev->tls);
+
+    if (!conf->https && !prev->https) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_smtp_peer_tls_create(cf, &conf->tls, "smtp_http_ssl") != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* who has inherited all of it shares the connections, too */
+
+    conf->tag.data = (u_char *) &conf->tls.tls;
+    conf->tag.len = sizeof(ngx_smtp_peer_tls_t *);
+
     return NGX_CONF_OK;
+}
+
+
+void
+ngx_mail_smtp_ext_http_https(ngx_conf_t *cf)
+{
+    ngx_smtp_http_conf_t  *conf;
+
+    conf = ngx_mail_conf_get_module_srv_conf(cf,
+                                             ngx_mail_smtp_ext_http_module);
+    conf->https = 1;
 }
 
 

@@ -90,7 +90,7 @@ ngx_smtp_http_start(ngx_smtp_http_request_t *r, ngx_smtp_op_t *op)
 
     r->peer.client = r->client;
     r->peer.session = r->session;
-    r->peer.tag = &ngx_smtp_http_plain;
+    r->peer.tag = r->url->tls ? &r->conf->tag : &ngx_smtp_http_plain;
 
     if (ngx_smtp_http_request_init(r) != NGX_OK) {
         ngx_smtp_http_finish(r, NGX_ERROR);

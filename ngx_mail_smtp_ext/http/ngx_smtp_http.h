@@ -26,12 +26,16 @@ typedef struct ngx_smtp_http_conf_s     ngx_smtp_http_conf_t;
 typedef struct ngx_smtp_http_request_s  ngx_smtp_http_request_t;
 
 
-/* http://host[:port][/uri], http://unix:/path[:/uri], http://upstream/uri */
+/*
+ * http://host[:port][/uri], http://unix:/path[:/uri], http://upstream/uri; the
+ * same with https
+ */
 typedef struct {
     ngx_smtp_upstream_t   *upstream;
     ngx_str_t              text;         /* as configured, for the logs */
     ngx_str_t              host;         /* for the Host field */
     ngx_str_t              uri;          /* "/" at least */
+    ngx_uint_t             tls;          /* https */
 
     /* at run time, ngx_smtp_http_breaker.c */
     ngx_uint_t             fails;        /* in a row */

@@ -24,7 +24,6 @@ static ngx_int_t ngx_smtp_http_connected(ngx_smtp_http_request_t *r);
 static ngx_int_t ngx_smtp_http_write(ngx_smtp_http_request_t *r);
 static ngx_int_t ngx_smtp_http_read(ngx_smtp_http_request_t *r,
     char **reason);
-static void ngx_smtp_http_timedout(ngx_smtp_http_request_t *r);
 
 
 ngx_int_t
@@ -100,6 +99,22 @@ ngx_smtp_http_send(ngx_smtp_http_request_t *r, ngx_int_t rc)
         ngx_add_timer(c->write, r->connect_timeout);
         return;
     }
+
+    ngx_smtp_http_write_handler(c->write);
+}
+
+
+void
+ngx_smtp_http_begin(ngx_smtp_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    r->connected = 1;
+
+    c->read->handler = ngx_smtp_http_read_handler;
+    c->write->handler = ngx_smtp_http_write_handler;
 
     ngx_smtp_http_write_handler(c->write);
 }
@@ -326,7 +341,14 @@ ngx_smtp_http_connected(ngx_smtp_http_request_t *r)
             ngx_del_timer(c->write);
         }
 
+        if (r->url->tls && ngx_smtp_http_tls(r) != NGX_OK) {
+            /* it goes on by itself */
+            return NGX_DECLINED;
+        }
+
         r->connected = 1;
+        c->read->handler = ngx_smtp_http_read_handler;
+        c->write->handler = ngx_smtp_http_write_handler;
     }
 
     if (r->sent == 0) {
@@ -338,7 +360,7 @@ ngx_smtp_http_connected(ngx_smtp_http_request_t *r)
 }
 
 
-static void
+void
 ngx_smtp_http_timedout(ngx_smtp_http_request_t *r)
 {
     r->connection->timedout = 1;

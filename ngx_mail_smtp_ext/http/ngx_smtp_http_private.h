@@ -13,6 +13,7 @@
 #define _NGX_SMTP_HTTP_PRIVATE_H_INCLUDED_
 
 
+#include <ngx_smtp_peer_tls.h>
 #include <ngx_smtp_http.h>
 
 
@@ -32,6 +33,10 @@ struct ngx_smtp_http_conf_s {
     ngx_msec_t            read_timeout;      /* between two reads */
     ngx_msec_t            timeout;           /* of the whole */
     size_t                buffer_size;       /* header of an answer */
+
+    ngx_smtp_peer_tls_conf_t  tls;
+    ngx_smtp_peer_tag_t   tag;               /* of connections with it */
+    ngx_uint_t            https;             /* a URL of it is there */
 
     ngx_uint_t            fails;             /* smtp_http_breaker; 0: off */
     ngx_msec_t            fail_time;
@@ -64,6 +69,26 @@ ngx_int_t ngx_smtp_http_request_init(ngx_smtp_http_request_t *r);
  * about to be.
  */
 void ngx_smtp_http_send(ngx_smtp_http_request_t *r, ngx_int_t rc);
+
+/* r->connection is ready for the request */
+void ngx_smtp_http_begin(ngx_smtp_http_request_t *r);
+
+/* a time of the connection is over; r may be gone afterwards */
+void ngx_smtp_http_timedout(ngx_smtp_http_request_t *r);
+
+
+/* ngx_smtp_http_tls.c */
+
+/*
+ * A new connection stands: makes it one with TLS.  NGX_OK: done.  NGX_AGAIN:
+ * ngx_smtp_http_begin() will be called.  NGX_DECLINED: it has failed, and r
+ * with it or not.
+ */
+ngx_int_t ngx_smtp_http_tls(ngx_smtp_http_request_t *r);
+
+
+/* ngx_mail_smtp_ext_http_module.c: a URL has been read that needs TLS */
+void ngx_mail_smtp_ext_http_https(ngx_conf_t *cf);
 
 
 /* ngx_smtp_http_breaker.c */

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_http.h>
+#include <ngx_smtp_http_private.h>
 
 
 /*
@@ -18,14 +19,16 @@
  */
 
 
-#define NGX_SMTP_HTTP_PORT  80
+#define NGX_SMTP_HTTP_PORT   80
+#define NGX_SMTP_HTTPS_PORT  443
 
 
 static ngx_int_t ngx_smtp_http_url_scheme(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *rest);
+    ngx_smtp_http_url_t *url, ngx_str_t *rest);
 static u_char *ngx_smtp_http_url_authority(ngx_str_t *rest);
 static ngx_int_t ngx_smtp_http_url_uri(ngx_conf_t *cf, ngx_str_t *uri);
-static void ngx_smtp_http_url_host(ngx_str_t *authority, ngx_str_t *host);
+static void ngx_smtp_http_url_host(ngx_smtp_http_url_t *url,
+    ngx_str_t *authority);
 
 
 ngx_int_t
@@ -35,7 +38,7 @@ ngx_smtp_http_url_parse(ngx_conf_t *cf, ngx_str_t *value,
     u_char     *p, *last;
     ngx_str_t   authority;
 
-    if (ngx_smtp_http_url_scheme(cf, value, &authority) != NGX_OK) {
+    if (ngx_smtp_http_url_scheme(cf, value, url, &authority) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -71,16 +74,19 @@ ngx_smtp_http_url_parse(ngx_conf_t *cf, ngx_str_t *value,
         return NGX_ERROR;
     }
 
-    ngx_smtp_http_url_host(&authority, &url->host);
+    ngx_smtp_http_url_host(url, &authority);
 
-    url->upstream = ngx_smtp_upstream_add(cf, &authority, NGX_SMTP_HTTP_PORT);
+    url->upstream = ngx_smtp_upstream_add(cf, &authority,
+                                          url->tls ? NGX_SMTP_HTTPS_PORT
+                                                   : NGX_SMTP_HTTP_PORT);
 
     return url->upstream ? NGX_OK : NGX_ERROR;
 }
 
 
 static ngx_int_t
-ngx_smtp_http_url_scheme(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *rest)
+ngx_smtp_http_url_scheme(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_smtp_http_url_t *url, ngx_str_t *rest)
 {
     u_char  ch;
     size_t  i;
@@ -109,15 +115,18 @@ ngx_smtp_http_url_scheme(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *rest)
     if (value->len >= 8
         && ngx_strncasecmp(value->data, (u_char *) "https://", 8) == 0)
     {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "https is not supported in URL \"%V\", let an "
-                           "http server of nginx pass requests on", value);
-        return NGX_ERROR;
+        rest->data = value->data + 8;
+        rest->len = value->len - 8;
+
+        url->tls = 1;
+        ngx_mail_smtp_ext_http_https(cf);
+
+        return NGX_OK;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid URL \"%V\", it must begin with \"http://\"",
-                       value);
+                       "invalid URL \"%V\", it must begin with \"http://\" "
+                       "or \"https://\"", value);
 
     return NGX_ERROR;
 }
@@ -188,8 +197,11 @@ ngx_smtp_http_url_uri(ngx_conf_t *cf, ngx_str_t *uri)
  */
 
 static void
-ngx_smtp_http_url_host(ngx_str_t *authority, ngx_str_t *host)
+ngx_smtp_http_url_host(ngx_smtp_http_url_t *url, ngx_str_t *authority)
 {
+    ngx_str_t  *host, port;
+
+    host = &url->host;
     *host = *authority;
 
     if (authority->len >= 5
@@ -199,9 +211,17 @@ ngx_smtp_http_url_host(ngx_str_t *authority, ngx_str_t *host)
         return;
     }
 
-    if (host->len > 3
-        && ngx_strncmp(host->data + host->len - 3, ":80", 3) == 0)
+    if (url->tls) {
+        ngx_str_set(&port, ":443");
+
+    } else {
+        ngx_str_set(&port, ":80");
+    }
+
+    if (host->len > port.len
+        && ngx_strncmp(host->data + host->len - port.len, port.data, port.len)
+           == 0)
     {
-        host->len -= 3;
+        host->len -= port.len;
     }
 }

@@ -39,6 +39,13 @@ struct ngx_smtp_peer_tls_conf_s {
     ngx_flag_t                 server_name;        /* SNI */
     ngx_flag_t                 session_reuse;
 
+    /*
+     * Set after _init(), as for the web: verified unless told otherwise, by
+     * whom the system trusts where nobody is named; an end of the connection
+     * that TLS does not know of is an error.
+     */
+    unsigned                   strict:1;
+
     ngx_smtp_peer_tls_conf_t  *source;             /* whose tls is shared */
     ngx_smtp_peer_tls_t       *tls;
 };

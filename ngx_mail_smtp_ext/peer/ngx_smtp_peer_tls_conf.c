@@ -89,7 +89,7 @@ ngx_smtp_peer_tls_conf_merge(ngx_smtp_peer_tls_conf_t *conf,
     /* who says whom to trust wants to know */
 
     ngx_conf_merge_value(conf->verify, prev->verify,
-                         (conf->trusted_certificate.len != 0));
+                         (conf->strict || conf->trusted_certificate.len != 0));
 
     ngx_conf_merge_uint_value(conf->verify_depth, prev->verify_depth,
                               NGX_SMTP_PEER_TLS_DEPTH);
@@ -185,6 +185,16 @@ ngx_smtp_peer_tls_context(ngx_conf_t *cf, ngx_smtp_peer_tls_t *tls,
         }
     }
 
+#ifdef SSL_OP_IGNORE_UNEXPECTED_EOF
+
+    /* nginx sets it: what is cut off would look like what has ended */
+
+    if (conf->strict) {
+        SSL_CTX_clear_options(ssl->ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    }
+
+#endif
+
     if (conf->verify
         && ngx_smtp_peer_tls_trust(cf, ssl, conf, prefix) != NGX_OK)
     {
@@ -203,6 +213,19 @@ static ngx_int_t
 ngx_smtp_peer_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
     ngx_smtp_peer_tls_conf_t *conf, char *prefix)
 {
+    if (conf->trusted_certificate.len == 0 && conf->strict) {
+
+        if (SSL_CTX_set_default_verify_paths(ssl->ctx) == 0) {
+            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                          "SSL_CTX_set_default_verify_paths() failed");
+            return NGX_ERROR;
+        }
+
+        SSL_CTX_set_verify_depth(ssl->ctx, conf->verify_depth);
+
+        return ngx_ssl_crl(cf, ssl, &conf->crl);
+    }
+
     if (conf->trusted_certificate.len == 0) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "no \"%s_trusted_certificate\" for \"%s_verify\"",

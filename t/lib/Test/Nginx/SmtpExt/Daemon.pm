@@ -620,6 +620,7 @@ sub _tls_context {
         SSL_cert_file => $o{cert},
         SSL_key_file => $o{key},
         SSL_session_id_context => 'smtp',
+        ($o{ca} ? (SSL_ca_file => $o{ca}, SSL_verify_mode => 1) : ()),
         map { $_ => $o{$_} } grep { /^SSL_/ } keys %o,
     );
 }
@@ -755,7 +756,8 @@ sub close_connection {
         return;
     }
 
-    $c->{tls} ? $c->{socket}->close(SSL_fast_shutdown => 1)
+    $c->{tls} ? $c->{socket}->close($c->{cut} ? (SSL_no_shutdown => 1)
+                                              : (SSL_fast_shutdown => 1))
               : close $c->{socket};
 }
 
@@ -799,6 +801,7 @@ sub fault {
 #     answer_hold     the answer; "data", or close, when release() says so
 #     answer_close    the answer, then close
 #     answer_reset    the answer, then a reset
+#     answer_cut      the answer, then the end of TCP, without that of TLS
 #     answer_stall    the answer, then no reading any more
 
 sub misbehave {
@@ -832,6 +835,11 @@ sub misbehave {
 
     } elsif ($do eq 'answer_reset') {
         $c->{close} = 'reset';
+        $self->send($c, $answer);
+
+    } elsif ($do eq 'answer_cut') {
+        $c->{cut} = 1;
+        $c->{close} = 1;
         $self->send($c, $answer);
 
     } elsif ($do eq 'answer_stall') {
