@@ -197,6 +197,8 @@
       "No secure connection to the destination server")                      \
     X(SERVER_LOGIN,     451, 4, 7, 0, 0,                                     \
       "Cannot log in to the destination server")                             \
+    X(SERVER_IDENTITY,  451, 4, 7, 0, 0,                                     \
+      "Cannot introduce the client to the destination server")               \
     X(REPLY_LOST,       451, 4, 4, 2, 0,                                     \
       "Destination server did not confirm the message")                      \
     X(SERVER_LACKS_8BIT, 554, 5, 6, 3, 0,                                    \

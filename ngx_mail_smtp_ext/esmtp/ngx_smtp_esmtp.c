@@ -422,6 +422,33 @@ ngx_smtp_esmtp_answer(ngx_smtp_caps_t *caps, ngx_str_t *line)
 }
 
 
+ngx_uint_t
+ngx_smtp_esmtp_words(ngx_str_t *args, const ngx_str_t *names)
+{
+    u_char      *p, *word, *last;
+    ngx_uint_t   i, found;
+
+    found = 0;
+    last = args->data + args->len;
+
+    for (p = args->data; p < last; p++) {
+
+        for (word = p; p < last && *p != ' '; p++) { /* void */ }
+
+        for (i = 0; names[i].len; i++) {
+
+            if (names[i].len == (size_t) (p - word)
+                && ngx_strncasecmp(names[i].data, word, p - word) == 0)
+            {
+                found |= (ngx_uint_t) 1 << i;
+            }
+        }
+    }
+
+    return found;
+}
+
+
 u_char *
 ngx_smtp_esmtp_emit_mail(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx, u_char *p,
     u_char *end)

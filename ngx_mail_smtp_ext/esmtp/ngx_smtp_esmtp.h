@@ -46,6 +46,21 @@
 #define NGX_SMTP_EXT_HELP        0x8000000
 
 
+/* attributes of XCLIENT, in the order in which EHLO names them */
+typedef enum {
+    NGX_SMTP_XCLIENT_NAME = 0,
+    NGX_SMTP_XCLIENT_ADDR,
+    NGX_SMTP_XCLIENT_PORT,
+    NGX_SMTP_XCLIENT_PROTO,
+    NGX_SMTP_XCLIENT_HELO,
+    NGX_SMTP_XCLIENT_REVERSE_NAME,
+    NGX_SMTP_XCLIENT_LOGIN,
+    NGX_SMTP_XCLIENT_DESTADDR,
+    NGX_SMTP_XCLIENT_DESTPORT,
+    NGX_SMTP_XCLIENT_MAX
+} ngx_smtp_xclient_e;
+
+
 /* mechanisms that a next hop offers, and that smtp_pass_auth_methods knows */
 #define NGX_SMTP_CAP_PLAIN        0x0002
 #define NGX_SMTP_CAP_LOGIN        0x0004
@@ -62,6 +77,8 @@ struct ngx_smtp_caps_s {
     ngx_uint_t   extensions;     /* NGX_SMTP_EXT_* */
     off_t        size;           /* its limit; 0: none stated */
     ngx_uint_t   auth;           /* NGX_SMTP_CAP_* */
+    ngx_uint_t   xclient;        /* 1 << NGX_SMTP_XCLIENT_* */
+    ngx_uint_t   xforward;       /* 1 << NGX_SMTP_XFORWARD_* */
 
     /* LIMITS; 0: none stated */
     ngx_uint_t   rcpt_max;       /* RCPT in a transaction */
@@ -188,6 +205,13 @@ ngx_uint_t ngx_smtp_esmtp_command(ngx_smtp_session_t *s,
  */
 ngx_int_t ngx_smtp_esmtp_keep(ngx_smtp_session_t *s, ngx_str_t *param,
     ngx_str_t *value);
+
+/* names of attributes, by their number; the last one is empty */
+extern const ngx_str_t  ngx_smtp_xclient_names[];
+extern const ngx_str_t  ngx_smtp_xforward_names[];
+
+/* for answer(): 1 << its number for each of the names that is in args */
+ngx_uint_t ngx_smtp_esmtp_words(ngx_str_t *args, const ngx_str_t *names);
 
 /* replies to EHLO with what is offered now */
 void ngx_smtp_esmtp_reply(ngx_smtp_session_t *s);

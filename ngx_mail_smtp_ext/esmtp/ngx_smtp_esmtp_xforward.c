@@ -12,17 +12,28 @@
 
 /*
  * XFORWARD, as Postfix's XFORWARD_README has it: the offer, to those whom
- * smtp_xforward_from names.  The command is in server/ngx_smtp_cmd_xforward.c.
+ * smtp_xforward_from names, and that of a next hop.  The command is in
+ * server/ngx_smtp_cmd_xforward.c, and in relay/ngx_smtp_relay_forward.c.
  */
-
-
-/* those that the command knows */
-#define NGX_SMTP_ESMTP_XFORWARD_ATTRS                                        \
-    " NAME ADDR PORT PROTO HELO IDENT SOURCE"
 
 
 static ngx_int_t ngx_smtp_esmtp_xforward_advertise(ngx_smtp_session_t *s,
     u_char **p, u_char *end);
+static void ngx_smtp_esmtp_xforward_answer(ngx_smtp_caps_t *caps,
+    ngx_str_t *args);
+
+
+/* those that the command knows, and that we may have to say */
+const ngx_str_t  ngx_smtp_xforward_names[] = {
+    ngx_string("NAME"),
+    ngx_string("ADDR"),
+    ngx_string("PORT"),
+    ngx_string("PROTO"),
+    ngx_string("HELO"),
+    ngx_string("IDENT"),
+    ngx_string("SOURCE"),
+    ngx_null_string
+};
 
 
 const ngx_smtp_esmtp_t  ngx_smtp_esmtp_xforward = {
@@ -33,7 +44,7 @@ const ngx_smtp_esmtp_t  ngx_smtp_esmtp_xforward = {
     NULL,                        /* parameters of MAIL */
     NULL,                        /* parameters of RCPT */
 
-    NULL,                        /* answer */
+    ngx_smtp_esmtp_xforward_answer,
     NULL,                        /* emit_mail */
     NULL,                        /* emit_rcpt */
     NULL                         /* check */
@@ -44,11 +55,22 @@ static ngx_int_t
 ngx_smtp_esmtp_xforward_advertise(ngx_smtp_session_t *s, u_char **p,
     u_char *end)
 {
+    const ngx_str_t  *name;
+
     if (!ngx_smtp_session_peer_in(s, s->service->xforward_from)) {
         return NGX_DECLINED;
     }
 
-    *p = ngx_slprintf(*p, end, NGX_SMTP_ESMTP_XFORWARD_ATTRS);
+    for (name = ngx_smtp_xforward_names; name->len; name++) {
+        *p = ngx_slprintf(*p, end, " %V", name);
+    }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_smtp_esmtp_xforward_answer(ngx_smtp_caps_t *caps, ngx_str_t *args)
+{
+    caps->xforward = ngx_smtp_esmtp_words(args, ngx_smtp_xforward_names);
 }

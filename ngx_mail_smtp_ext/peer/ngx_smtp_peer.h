@@ -121,6 +121,8 @@ typedef struct {
     uint32_t                 hash;               /* of data */
     size_t                   len;
     u_char                  *data;
+    ngx_uint_t               owner;              /* of no use without it, see
+                                                    _forget(); 0: none */
 } ngx_smtp_peer_tag_t;
 
 
@@ -260,6 +262,9 @@ ngx_connection_t *ngx_smtp_peer_kept(ngx_smtp_peer_t *peer);
  */
 ngx_connection_t *ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream,
     ngx_uint_t serial, ngx_log_t *log);
+
+/* closes what is kept with tags of that owner, who will not come again */
+void ngx_smtp_peer_forget(ngx_uint_t owner);
 
 
 #endif /* _NGX_SMTP_PEER_H_INCLUDED_ */

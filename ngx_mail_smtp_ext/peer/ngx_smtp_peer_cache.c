@@ -22,6 +22,7 @@
 
 typedef struct {
     ngx_queue_t            queue;
+    ngx_queue_t            owned;            /* of those with an owner */
     ngx_smtp_upstream_t   *upstream;
     ngx_connection_t      *connection;
     void                  *data;
@@ -47,6 +48,11 @@ static void ngx_smtp_peer_cache_write_handler(ngx_event_t *wev);
 
 
 static ngx_uint_t  ngx_smtp_peer_cache_serial;
+
+/* of all groups */
+static ngx_queue_t  ngx_smtp_peer_cache_owned = {
+    &ngx_smtp_peer_cache_owned, &ngx_smtp_peer_cache_owned
+};
 
 
 ngx_int_t
@@ -142,6 +148,11 @@ ngx_smtp_peer_keep(ngx_smtp_upstream_t *upstream, ngx_connection_t *c,
     item->connection = c;
     item->data = c->data;
     item->tag = tag;
+
+    if (tag && tag->owner) {
+        ngx_queue_insert_head(&ngx_smtp_peer_cache_owned, &item->owned);
+    }
+
     item->close = close;
     item->serial = ngx_smtp_peer_cache_serial;
     item->server = own->server;
@@ -355,6 +366,26 @@ ngx_smtp_peer_cache_trim(ngx_smtp_upstream_t *upstream,
 }
 
 
+void
+ngx_smtp_peer_forget(ngx_uint_t owner)
+{
+    ngx_queue_t      *q, *next;
+    ngx_smtp_kept_t  *item;
+
+    for (q = ngx_queue_head(&ngx_smtp_peer_cache_owned);
+         q != ngx_queue_sentinel(&ngx_smtp_peer_cache_owned);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        item = ngx_queue_data(q, ngx_smtp_kept_t, owned);
+
+        if (item->tag->owner == owner) {
+            ngx_smtp_peer_cache_evict(item);
+        }
+    }
+}
+
+
 static ngx_uint_t
 ngx_smtp_peer_cache_same(ngx_smtp_peer_tag_t *one, ngx_smtp_peer_tag_t *two)
 {
@@ -451,6 +482,10 @@ ngx_smtp_peer_cache_remove(ngx_smtp_kept_t *item)
     c->data = item->data;
     c->idle = 0;
     c->sent = 0;
+
+    if (item->tag && item->tag->owner) {
+        ngx_queue_remove(&item->owned);
+    }
 
     item->connection = NULL;
     item->data = NULL;

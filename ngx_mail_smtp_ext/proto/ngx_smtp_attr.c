@@ -17,11 +17,18 @@
  */
 
 
-#define NGX_SMTP_ATTR_IPV6  "IPV6:"
+#define NGX_SMTP_ATTR_IPV6         "IPV6:"
+#define NGX_SMTP_ATTR_UNAVAILABLE  "[UNAVAILABLE]"
 
 
 #define ngx_smtp_is_attr_name(c)                                             \
     (ngx_smtp_is_alnum(c) || (c) == '_' || (c) == '-')
+
+
+/* RFC 4291, 2.5.5.2: IPv4 is behind it */
+static const u_char  ngx_smtp_attr_mapped[] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
+};
 
 
 ngx_int_t
@@ -86,8 +93,6 @@ ngx_smtp_attr_addr(ngx_str_t *value, ngx_smtp_attr_addr_t *addr)
     size_t  len, prefix;
     char    text[INET6_ADDRSTRLEN];
 
-    static const u_char  mapped[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255 };
-
     prefix = sizeof(NGX_SMTP_ATTR_IPV6) - 1;
 
     if (value->len > prefix
@@ -121,10 +126,13 @@ ngx_smtp_attr_addr(ngx_str_t *value, ngx_smtp_attr_addr_t *addr)
     }
 
     if (addr->family == AF_INET6
-        && ngx_memcmp(addr->octets, mapped, sizeof(mapped)) == 0)
+        && ngx_memcmp(addr->octets, ngx_smtp_attr_mapped,
+                      sizeof(ngx_smtp_attr_mapped))
+           == 0)
     {
         addr->family = AF_INET;
-        ngx_memmove(addr->octets, addr->octets + sizeof(mapped), 4);
+        ngx_memmove(addr->octets, addr->octets + sizeof(ngx_smtp_attr_mapped),
+                    4);
     }
 
     return NGX_OK;
@@ -181,4 +189,85 @@ ngx_int_t
 ngx_smtp_attr_port_valid(ngx_str_t *value)
 {
     return (ngx_smtp_attr_port(value) == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
+u_char *
+ngx_smtp_attr_write(u_char *p, ngx_str_t *value)
+{
+    u_char  *last, text[3 * NGX_SMTP_ATTR_MAX];
+
+    if (value->len && value->len <= NGX_SMTP_ATTR_MAX) {
+
+        last = ngx_smtp_xtext_encode(text, value->data,
+                                     value->data + value->len);
+
+        if (last - text <= NGX_SMTP_ATTR_MAX) {
+            return ngx_cpymem(p, text, last - text);
+        }
+    }
+
+    return ngx_cpymem(p, NGX_SMTP_ATTR_UNAVAILABLE,
+                      sizeof(NGX_SMTP_ATTR_UNAVAILABLE) - 1);
+}
+
+
+u_char *
+ngx_smtp_attr_addr_write(u_char *p, struct sockaddr *sockaddr)
+{
+    u_char      *octets;
+    ngx_uint_t   family;
+
+    family = sockaddr ? sockaddr->sa_family : AF_UNSPEC;
+
+    switch (family) {
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        octets = ((struct sockaddr_in6 *) sockaddr)->sin6_addr.s6_addr;
+
+        if (ngx_memcmp(octets, ngx_smtp_attr_mapped,
+                       sizeof(ngx_smtp_attr_mapped))
+            == 0)
+        {
+            family = AF_INET;
+            octets += sizeof(ngx_smtp_attr_mapped);
+            break;
+        }
+
+        p = ngx_cpymem(p, NGX_SMTP_ATTR_IPV6, sizeof(NGX_SMTP_ATTR_IPV6) - 1);
+        break;
+#endif
+
+    case AF_INET:
+        octets = (u_char *) &((struct sockaddr_in *) sockaddr)->sin_addr;
+        break;
+
+    default:
+        return ngx_cpymem(p, NGX_SMTP_ATTR_UNAVAILABLE,
+                          sizeof(NGX_SMTP_ATTR_UNAVAILABLE) - 1);
+    }
+
+    (void) inet_ntop(family, octets, (char *) p, INET6_ADDRSTRLEN);
+
+    return p + ngx_strlen(p);
+}
+
+
+u_char *
+ngx_smtp_attr_port_write(u_char *p, ngx_uint_t port)
+{
+    ngx_str_t  value;
+    u_char     digits[NGX_INT_T_LEN], *d;
+
+    d = digits + sizeof(digits);
+
+    for ( /* void */ ; port; port /= 10) {
+        *--d = (u_char) ('0' + port % 10);
+    }
+
+    value.data = d;
+    value.len = digits + sizeof(digits) - d;
+
+    return ngx_smtp_attr_write(p, &value);
 }

@@ -55,6 +55,15 @@ ngx_int_t ngx_smtp_attr_addr(ngx_str_t *value, ngx_smtp_attr_addr_t *addr);
 /* a port, 0 to 65535, or NGX_ERROR */
 ngx_int_t ngx_smtp_attr_port(ngx_str_t *value);
 
+/*
+ * Write a value, at most NGX_SMTP_ATTR_MAX octets, and return its end: xtext;
+ * the address of sockaddr, IPv4-mapped as IPv4, or a port that is not 0.  What
+ * is empty, too long, or none of these, is "[UNAVAILABLE]".
+ */
+u_char *ngx_smtp_attr_write(u_char *p, ngx_str_t *value);
+u_char *ngx_smtp_attr_addr_write(u_char *p, struct sockaddr *sockaddr);
+u_char *ngx_smtp_attr_port_write(u_char *p, ngx_uint_t port);
+
 /* NGX_OK or NGX_ERROR; a name is a domain of US-ASCII, "_" passes */
 ngx_int_t ngx_smtp_attr_name_valid(ngx_str_t *value);
 ngx_int_t ngx_smtp_attr_addr_valid(ngx_str_t *value);

@@ -54,6 +54,14 @@ static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_tls_modes[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_proxy_protocol[] = {
+    { ngx_string("off"), NGX_SMTP_PASS_PROXY_OFF },
+    { ngx_string("v1"), NGX_SMTP_PASS_PROXY_V1 },
+    { ngx_string("v2"), NGX_SMTP_PASS_PROXY_V2 },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_auth_modes[] = {
     { ngx_string("off"), NGX_SMTP_PASS_AUTH_OFF },
     { ngx_string("own"), NGX_SMTP_PASS_AUTH_OWN },
@@ -304,6 +312,27 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
       offsetof(ngx_smtp_relay_conf_t, auth.security),
       &ngx_mail_smtp_ext_relay_auth_security },
 
+    { ngx_string("smtp_pass_proxy_protocol"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, proxy_protocol),
+      &ngx_mail_smtp_ext_relay_proxy_protocol },
+
+    { ngx_string("smtp_pass_xclient"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, xclient),
+      NULL },
+
+    { ngx_string("smtp_pass_xforward"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, xforward),
+      NULL },
+
     { ngx_string("smtp_pass_connect_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -419,6 +448,10 @@ ngx_mail_smtp_ext_relay_create_conf(ngx_conf_t *cf)
 
     ngx_smtp_peer_tls_conf_init(&conf->tls);
 
+    conf->proxy_protocol = NGX_CONF_UNSET_UINT;
+    conf->xclient = NGX_CONF_UNSET;
+    conf->xforward = NGX_CONF_UNSET;
+
     conf->proxy_smtp_auth = NGX_CONF_UNSET;
     conf->auth.mode = NGX_CONF_UNSET_UINT;
     conf->auth.security = NGX_CONF_UNSET_UINT;
@@ -486,6 +519,11 @@ ngx_mail_smtp_ext_relay_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->send_timeout, prev->send_timeout, 180000);
     ngx_conf_merge_msec_value(conf->final_timeout, prev->final_timeout,
                               600000);
+
+    ngx_conf_merge_uint_value(conf->proxy_protocol, prev->proxy_protocol,
+                              NGX_SMTP_PASS_PROXY_OFF);
+    ngx_conf_merge_value(conf->xclient, prev->xclient, 0);
+    ngx_conf_merge_value(conf->xforward, prev->xforward, 0);
 
     ngx_conf_merge_uint_value(conf->tls_mode, prev->tls_mode,
                               NGX_SMTP_PASS_TLS_OPPORTUNISTIC);

@@ -91,6 +91,7 @@ ngx_smtp_client_connect(ngx_smtp_peer_t *peer, ngx_smtp_client_way_t *way)
     client->fell_back = clear;
     client->lmtp = way->lmtp;
     client->login = way->login.secret.len ? &way->login : NULL;
+    client->identity = way->identity;
     client->upstream = peer->upstream;
 
     /* the address first: it has to be aligned */
@@ -196,6 +197,10 @@ ngx_smtp_client_connected(ngx_smtp_client_t *client)
 
     if (client->connection->write->timer_set) {
         ngx_del_timer(client->connection->write);
+    }
+
+    if (ngx_smtp_client_identity_header(client) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (client->tls_mode == NGX_SMTP_PASS_TLS_IMPLICIT) {
@@ -568,6 +573,10 @@ ngx_smtp_client_answer(ngx_smtp_client_t *client)
         return ngx_smtp_client_tls_answer(client);
     }
 
+    if (client->state == NGX_SMTP_CLIENT_XCLIENT) {
+        return ngx_smtp_client_identity_answer(client);
+    }
+
     if (client->state == NGX_SMTP_CLIENT_AUTH) {
         rc = ngx_smtp_client_sasl_answer(client);
 
@@ -604,7 +613,13 @@ ngx_smtp_client_greeted(ngx_smtp_client_t *client)
 {
     ngx_int_t  rc;
 
-    rc = ngx_smtp_client_tls_offer(client);
+    rc = client->introduced ? NGX_DECLINED : ngx_smtp_client_tls_offer(client);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_smtp_client_identity_offer(client);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -619,9 +634,10 @@ ngx_smtp_client_greeted(ngx_smtp_client_t *client)
 static ngx_int_t
 ngx_smtp_client_ready(ngx_smtp_client_t *client)
 {
-    /* it is the owner's, which may go before this */
+    /* they are the owner's, who may go before this */
 
     client->login = NULL;
+    client->identity = NULL;
 
     client->state = NGX_SMTP_CLIENT_READY;
     client->ready(client);
@@ -642,7 +658,8 @@ static ngx_int_t
 ngx_smtp_client_hello(ngx_smtp_client_t *client, char *verb,
     ngx_smtp_client_state_e state)
 {
-    ngx_uint_t  secure;
+    ngx_str_t   *helo;
+    ngx_uint_t   secure;
 
     client->state = state;
     client->connection->log->action = "greeting upstream";
@@ -653,15 +670,16 @@ ngx_smtp_client_hello(ngx_smtp_client_t *client, char *verb,
     ngx_memzero(&client->caps, sizeof(ngx_smtp_caps_t));
     client->caps.secure = secure;
 
-    if (ngx_smtp_client_room(client, sizeof("EHLO " CRLF) - 1
-                                     + client->conf->helo.len)
+    helo = ngx_smtp_client_identity_helo(client);
+
+    if (ngx_smtp_client_room(client, sizeof("EHLO " CRLF) - 1 + helo->len)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     client->out.last = ngx_sprintf(client->out.last, "%s %V" CRLF, verb,
-                                   &client->conf->helo);
+                                   helo);
 
     return ngx_smtp_client_send(client, client->conf->greeting_timeout);
 }

@@ -40,7 +40,8 @@ typedef enum {
 } ngx_smtp_pass_tls_e;
 
 
-typedef struct ngx_smtp_client_s  ngx_smtp_client_t;
+typedef struct ngx_smtp_client_s           ngx_smtp_client_t;
+typedef struct ngx_smtp_client_identity_s  ngx_smtp_client_identity_t;
 
 
 /* smtps:// */
@@ -69,6 +70,11 @@ typedef struct {
 #define NGX_SMTP_PASS_AUTH_OFF     0
 #define NGX_SMTP_PASS_AUTH_OWN     1
 #define NGX_SMTP_PASS_AUTH_CLIENT  2
+
+/* smtp_pass_proxy_protocol: its version */
+#define NGX_SMTP_PASS_PROXY_OFF  0
+#define NGX_SMTP_PASS_PROXY_V1   1
+#define NGX_SMTP_PASS_PROXY_V2   2
 
 /* smtp_pass_auth_security: what a secret that can be read is sent over */
 #define NGX_SMTP_PASS_AUTH_VERIFIED  0
@@ -100,6 +106,10 @@ typedef struct {
     ngx_smtp_client_auth_t  auth;
     ngx_flag_t            proxy_smtp_auth;   /* of nginx's own directive */
 
+    ngx_uint_t            proxy_protocol;
+    ngx_flag_t            xclient;
+    ngx_flag_t            xforward;
+
     /* of connections made in each way, the second by LMTP */
     ngx_smtp_peer_tag_t  *tags[NGX_SMTP_PASS_TLS_MAX][2];
 
@@ -121,6 +131,7 @@ typedef struct {
     ngx_smtp_pass_tls_e     tls_mode;
     ngx_smtp_peer_tag_t    *tag;
     ngx_smtp_login_t        login;           /* secret empty: none */
+    ngx_smtp_client_identity_t  *identity;   /* NULL: it is not said */
 
     unsigned                lmtp:1;          /* RFC 2033 */
     unsigned                clear:1;         /* TLS has failed just now */
@@ -145,6 +156,8 @@ struct ngx_smtp_client_s {
     ngx_smtp_peer_tag_t    *tag;             /* for whom it can be kept */
 
     ngx_smtp_login_t       *login;           /* NULL: none, or it is done */
+    ngx_smtp_client_identity_t  *identity;   /* the same */
+    ngx_uint_t              xclient_left;    /* attributes for the next one */
     const void             *mech;            /* ngx_smtp_client_sasl.c's */
     ngx_uint_t              mech_step;
     ngx_buf_t               secret;          /* of AUTH; start NULL: none */
@@ -195,6 +208,8 @@ struct ngx_smtp_client_s {
     unsigned                tls_heard:1;     /* a reply has come under TLS */
     unsigned                again:1;         /* ... with fell_back set */
     unsigned                hopeless:1;      /* and no fault of the server */
+    unsigned                verdict:1;       /* ... but reply is the client's */
+    unsigned                introduced:1;    /* XCLIENT was said */
     unsigned                fell_back:1;     /* TLS has failed: clear text */
     ngx_uint_t              why;             /* NGX_SMTP_NEXT_*, of failed();
                                                 0: as the connection has it */

@@ -28,6 +28,7 @@ typedef enum {
     NGX_SMTP_CLIENT_EHLO,
     NGX_SMTP_CLIENT_HELO,
     NGX_SMTP_CLIENT_STARTTLS,                /* its reply */
+    NGX_SMTP_CLIENT_XCLIENT,                 /* its replies */
     NGX_SMTP_CLIENT_AUTH,                    /* its replies */
     NGX_SMTP_CLIENT_READY
 } ngx_smtp_client_state_e;
@@ -76,6 +77,29 @@ ngx_uint_t ngx_smtp_client_tls_recovered(ngx_smtp_client_t *client);
 
 ngx_smtp_peer_tag_t *ngx_smtp_client_tag_keep(ngx_smtp_client_way_t *way,
     ngx_pool_t *pool);
+
+
+/* ngx_smtp_client_identity.c */
+
+/*
+ * Sets way->identity, and text to all that is in it.  NGX_OK or NGX_ERROR (no
+ * memory).
+ */
+ngx_int_t ngx_smtp_client_identity_make(ngx_smtp_client_way_t *way,
+    ngx_smtp_session_t *s, ngx_pool_t *pool, ngx_str_t *text);
+
+/* sends the PROXY header, if there is to be one; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_client_identity_header(ngx_smtp_client_t *client);
+
+/*
+ * NGX_DECLINED: nobody is to be introduced, or it is done.  NGX_OK: XCLIENT
+ * was said, or in reply to that, what follows.  NGX_ERROR: it can't be.
+ */
+ngx_int_t ngx_smtp_client_identity_offer(ngx_smtp_client_t *client);
+ngx_int_t ngx_smtp_client_identity_answer(ngx_smtp_client_t *client);
+
+/* what EHLO is to say now */
+ngx_str_t *ngx_smtp_client_identity_helo(ngx_smtp_client_t *client);
 
 
 /* ngx_smtp_client_sasl.c */

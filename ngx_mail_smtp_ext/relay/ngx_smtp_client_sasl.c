@@ -124,9 +124,7 @@ ngx_smtp_client_sasl_offer(ngx_smtp_client_t *client)
         return ngx_smtp_client_sasl_failed(client, 0);
     }
 
-    if (client->in.pos != client->in.last) {
-        ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                      "upstream sent a reply too many");
+    if (ngx_smtp_client_quiet(client) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -367,6 +365,7 @@ static ngx_int_t
 ngx_smtp_client_sasl_failed(ngx_smtp_client_t *client, ngx_uint_t hopeless)
 {
     client->failure = NGX_SMTP_REPLY_SERVER_LOGIN;
+    client->why = NGX_SMTP_NEXT_UNAVAILABLE;
     client->hopeless = hopeless;
 
     return NGX_ERROR;

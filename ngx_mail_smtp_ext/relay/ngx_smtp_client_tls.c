@@ -64,13 +64,9 @@ ngx_smtp_client_tls_offer(ngx_smtp_client_t *client)
     client->state = NGX_SMTP_CLIENT_STARTTLS;
     c->log->action = "asking upstream for TLS";
 
-    if (client->in.pos != client->in.last) {
-        ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                      "upstream sent a reply too many");
-        return NGX_ERROR;
-    }
-
-    if (ngx_smtp_client_room(client, sizeof("STARTTLS" CRLF) - 1) != NGX_OK) {
+    if (ngx_smtp_client_quiet(client) != NGX_OK
+        || ngx_smtp_client_room(client, sizeof("STARTTLS" CRLF) - 1) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -33,10 +33,12 @@ static void ngx_smtp_client_secret_cleanup(void *data);
 static ngx_smtp_peer_tag_t *ngx_smtp_client_tag(ngx_pool_t *pool,
     ngx_smtp_relay_conf_t *conf, ngx_smtp_pass_tls_e tls_mode,
     ngx_uint_t lmtp);
-static ngx_int_t ngx_smtp_client_way_login(ngx_smtp_client_way_t *way,
-    ngx_smtp_session_t *s, ngx_pool_t *pool);
-static ngx_smtp_peer_tag_t *ngx_smtp_client_tag_login(ngx_pool_t *pool,
-    ngx_smtp_peer_tag_t *base, ngx_smtp_login_t *login);
+static ngx_smtp_login_t *ngx_smtp_client_way_login(ngx_smtp_client_way_t *way,
+    ngx_smtp_session_t *s);
+static ngx_int_t ngx_smtp_client_way_session(ngx_smtp_session_t *s);
+static void ngx_smtp_client_session_cleanup(void *data);
+static ngx_smtp_peer_tag_t *ngx_smtp_client_tag_add(ngx_pool_t *pool,
+    ngx_smtp_peer_tag_t *base, ngx_smtp_login_t *login, ngx_str_t *text);
 static ngx_int_t ngx_smtp_client_digest(ngx_smtp_login_t *login,
     u_char *digest);
 
@@ -143,7 +145,8 @@ ngx_smtp_client_tags(ngx_pool_t *pool, ngx_smtp_relay_conf_t *conf)
             tag = ngx_smtp_client_tag(pool, conf, i, lmtp);
 
             if (tag && conf->auth.mode == NGX_SMTP_PASS_AUTH_OWN) {
-                tag = ngx_smtp_client_tag_login(pool, tag, &conf->auth.own);
+                tag = ngx_smtp_client_tag_add(pool, tag, &conf->auth.own,
+                                              NULL);
             }
 
             if (tag == NULL) {
@@ -168,8 +171,8 @@ ngx_smtp_client_tag(ngx_pool_t *pool, ngx_smtp_relay_conf_t *conf,
 
     tls = (tls_mode == NGX_SMTP_PASS_TLS_OFF) ? NULL : conf->tls.tls;
 
-    tag = ngx_palloc(pool, sizeof(ngx_smtp_peer_tag_t));
-    p = ngx_pnalloc(pool, 2 + sizeof(ngx_smtp_peer_tls_t *) + conf->helo.len);
+    tag = ngx_pcalloc(pool, sizeof(ngx_smtp_peer_tag_t));
+    p = ngx_pnalloc(pool, 3 + sizeof(ngx_smtp_peer_tls_t *) + conf->helo.len);
 
     if (tag == NULL || p == NULL) {
         return NULL;
@@ -179,6 +182,7 @@ ngx_smtp_client_tag(ngx_pool_t *pool, ngx_smtp_relay_conf_t *conf,
 
     *p++ = (u_char) tls_mode;
     *p++ = (u_char) lmtp;
+    *p++ = (u_char) conf->xforward;
     p = ngx_cpymem(p, &tls, sizeof(ngx_smtp_peer_tls_t *));
     p = ngx_cpymem(p, conf->helo.data, conf->helo.len);
 
@@ -193,6 +197,13 @@ ngx_int_t
 ngx_smtp_client_way(ngx_smtp_client_way_t *way, ngx_smtp_relay_conf_t *conf,
     ngx_smtp_dest_t *dest, ngx_smtp_session_t *s, ngx_pool_t *pool)
 {
+    ngx_str_t          text;
+    ngx_uint_t         identified;
+    ngx_smtp_login_t  *login;
+
+    identified = (conf->proxy_protocol != NGX_SMTP_PASS_PROXY_OFF
+                  || conf->xclient);
+
     ngx_memzero(way, sizeof(ngx_smtp_client_way_t));
 
     way->conf = conf;
@@ -203,24 +214,51 @@ ngx_smtp_client_way(ngx_smtp_client_way_t *way, ngx_smtp_relay_conf_t *conf,
 
     way->tag = conf->tags[way->tls_mode][way->lmtp];
 
-    return ngx_smtp_client_way_login(way, s, pool);
+    login = ngx_smtp_client_way_login(way, s);
+
+    if (way->no_login || (login == NULL && !identified)) {
+        return NGX_OK;
+    }
+
+    if (identified
+        && ngx_smtp_client_identity_make(way, s, pool, &text) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    way->made = 1;
+
+    way->tag = ngx_smtp_client_tag_add(pool, way->tag, login,
+                                       identified ? &text : NULL);
+    if (way->tag == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (identified) {
+        /* with the client's port in it, which is this session's */
+        way->tag->owner = s->connection->number;
+        return ngx_smtp_client_way_session(s);
+    }
+
+    return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_smtp_client_way_login(ngx_smtp_client_way_t *way, ngx_smtp_session_t *s,
-    ngx_pool_t *pool)
+/* the login that is another for each client, or NULL */
+
+static ngx_smtp_login_t *
+ngx_smtp_client_way_login(ngx_smtp_client_way_t *way, ngx_smtp_session_t *s)
 {
     switch (way->conf->auth.mode) {
 
     case NGX_SMTP_PASS_AUTH_OWN:
         way->login = way->conf->auth.own;
-        return NGX_OK;
+        return NULL;
 
     case NGX_SMTP_PASS_AUTH_CLIENT:
 
         if (!s->authenticated) {
-            return NGX_OK;
+            return NULL;
         }
 
         /* what the service gave comes first, see ngx_smtp_auth_keep() */
@@ -235,47 +273,95 @@ ngx_smtp_client_way_login(ngx_smtp_client_way_t *way, ngx_smtp_session_t *s,
             ngx_log_error(NGX_LOG_ERR, s->connection->log, 0,
                           "client has logged in without anything that could "
                           "be used for a login to upstream");
-            return NGX_OK;
+            return NULL;
         }
 
-        way->made = 1;
-        way->tag = ngx_smtp_client_tag_login(pool, way->tag, &way->login);
-
-        return way->tag ? NGX_OK : NGX_ERROR;
+        return &way->login;
 
     default: /* NGX_SMTP_PASS_AUTH_OFF */
-        return NGX_OK;
+        return NULL;
     }
 }
 
 
+/* at the end of the session its connections are of no use to anybody */
+
+static ngx_int_t
+ngx_smtp_client_way_session(ngx_smtp_session_t *s)
+{
+    ngx_pool_t          *pool;
+    ngx_pool_cleanup_t  *cln;
+
+    pool = s->connection->pool;
+
+    for (cln = pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_smtp_client_session_cleanup) {
+            return NGX_OK;
+        }
+    }
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_smtp_client_session_cleanup;
+    cln->data = (void *) (uintptr_t) s->connection->number;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_smtp_client_session_cleanup(void *data)
+{
+    ngx_smtp_peer_forget((ngx_uint_t) (uintptr_t) data);
+}
+
+
+/* login and text may be NULL */
+
 static ngx_smtp_peer_tag_t *
-ngx_smtp_client_tag_login(ngx_pool_t *pool, ngx_smtp_peer_tag_t *base,
-    ngx_smtp_login_t *login)
+ngx_smtp_client_tag_add(ngx_pool_t *pool, ngx_smtp_peer_tag_t *base,
+    ngx_smtp_login_t *login, ngx_str_t *text)
 {
     u_char               *p;
     ngx_smtp_peer_tag_t  *tag;
 
-    tag = ngx_palloc(pool, sizeof(ngx_smtp_peer_tag_t));
-    p = ngx_pnalloc(pool, base->len + 1 + NGX_SMTP_CLIENT_DIGEST);
+    tag = ngx_pcalloc(pool, sizeof(ngx_smtp_peer_tag_t));
+    if (tag == NULL) {
+        return NULL;
+    }
 
-    if (tag == NULL || p == NULL) {
+    tag->len = base->len + 1 + (login ? NGX_SMTP_CLIENT_DIGEST : 0)
+               + (text ? 1 + text->len : 0);
+
+    p = ngx_pnalloc(pool, tag->len);
+    if (p == NULL) {
         return NULL;
     }
 
     tag->data = p;
-    tag->len = base->len + 1 + NGX_SMTP_CLIENT_DIGEST;
 
-    /* no name has a null octet: this is no longer name */
+    /* a name of a server has none of these: this is no longer name */
 
     p = ngx_cpymem(p, base->data, base->len);
-    *p++ = '\0';
+    *p++ = login ? '\1' : '\0';
 
-    if (ngx_smtp_client_digest(login, p) != NGX_OK) {
-        return NULL;
+    if (login) {
+        if (ngx_smtp_client_digest(login, p) != NGX_OK) {
+            return NULL;
+        }
+
+        p += NGX_SMTP_CLIENT_DIGEST;
     }
 
-    tag->hash = ngx_crc32_short(tag->data, tag->len);
+    if (text) {
+        *p++ = '\0';
+        ngx_memcpy(p, text->data, text->len);
+    }
+
+    tag->hash = ngx_crc32_long(tag->data, tag->len);
 
     return tag;
 }

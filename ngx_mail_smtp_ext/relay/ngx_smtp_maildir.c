@@ -96,6 +96,7 @@ static ngx_smtp_caps_t  ngx_smtp_maildir_caps = {
                    |NGX_SMTP_EXT_EXPN|NGX_SMTP_EXT_ETRN),
     0,                           /* size */
     0,                           /* auth */
+    0, 0,                        /* xclient, xforward */
     0, 0, 0,                     /* LIMITS */
     0,                           /* by_min */
     0, 0,                        /* FUTURERELEASE */

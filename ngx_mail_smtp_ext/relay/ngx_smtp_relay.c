@@ -42,6 +42,8 @@ static ngx_int_t ngx_smtp_relay_verify(ngx_smtp_delivery_t *d,
     ngx_smtp_op_t *op);
 static void ngx_smtp_relay_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
 static void ngx_smtp_relay_park(ngx_smtp_delivery_t *d);
+static void ngx_smtp_relay_named(ngx_smtp_op_t *op);
+static void ngx_smtp_relay_start(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_resolved(ngx_smtp_op_t *op);
 static void ngx_smtp_relay_connect(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_try(ngx_smtp_relay_t *relay);
@@ -247,13 +249,6 @@ ngx_smtp_relay_get(ngx_smtp_delivery_t *d)
     relay->conf = ngx_smtp_session_srv_conf(d->tx->session,
                                             ngx_mail_smtp_ext_relay_module);
 
-    if (ngx_smtp_client_way(&relay->way, relay->conf, d->dest, d->tx->session,
-                            d->tx->pool)
-        != NGX_OK)
-    {
-        return NULL;
-    }
-
     relay->out_last = &relay->out;
 
     d->worker = relay;
@@ -266,12 +261,9 @@ void
 ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
     ngx_uint_t deliver)
 {
-    ngx_smtp_tx_t       *tx;
-    ngx_connection_t    *c;
     ngx_smtp_session_t  *s;
 
-    tx = relay->tx;
-    s = tx->session;
+    s = relay->tx->session;
 
     relay->op = op;
     relay->deliver = deliver;
@@ -288,15 +280,58 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
     op->cancel = ngx_smtp_relay_cancel;
     op->worker = relay;
 
+    if (relay->conf->xclient && relay->way.conf == NULL) {
+
+        /* the next hop will want to know the client's name */
+
+        ngx_smtp_op_start(&relay->wait, &relay->tx->ops, ngx_smtp_relay_named,
+                          relay, s->connection->log);
+
+        if (ngx_smtp_remote_name(s, &relay->wait) == NGX_AGAIN) {
+            return;
+        }
+
+        ngx_smtp_op_cancel(&relay->wait);
+    }
+
+    ngx_smtp_relay_start(relay);
+}
+
+
+static void
+ngx_smtp_relay_named(ngx_smtp_op_t *op)
+{
+    ngx_smtp_relay_start(op->data);
+}
+
+
+static void
+ngx_smtp_relay_start(ngx_smtp_relay_t *relay)
+{
+    ngx_smtp_op_t       *op;
+    ngx_smtp_tx_t       *tx;
+    ngx_connection_t    *c;
+    ngx_smtp_session_t  *s;
+
+    tx = relay->tx;
+    s = tx->session;
+
     ngx_memzero(&relay->peer, sizeof(ngx_smtp_peer_t));
 
     if (ngx_smtp_peer_init(&relay->peer, relay->upstream, tx->pool,
                            s->connection->log, s->service->resolver,
                            s->service->resolver_timeout)
-        != NGX_OK)
+        != NGX_OK
+        || (relay->way.conf == NULL
+            && ngx_smtp_client_way(&relay->way, relay->conf,
+                                   relay->delivery->dest, s, tx->pool)
+               != NGX_OK))
     {
-        ngx_smtp_op_finish(op, NGX_ERROR);
+        op = relay->op;
         relay->op = NULL;
+        relay->way.conf = NULL;
+
+        ngx_smtp_op_finish(op, NGX_ERROR);
         return;
     }
 
@@ -648,7 +683,7 @@ ngx_smtp_relay_ready(ngx_smtp_client_t *client)
 void
 ngx_smtp_relay_failed(ngx_smtp_client_t *client)
 {
-    ngx_uint_t         why, stale, connected, hopeless;
+    ngx_uint_t         why, stale, connected, hopeless, judged;
     ngx_smtp_reply_e   failure;
     ngx_smtp_relay_t  *relay;
 
@@ -663,6 +698,8 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
     relay->way.clear = client->again;
     connected = client->connected;
     hopeless = client->hopeless;
+    judged = client->verdict
+             && ngx_smtp_relay_verdict(relay, &relay->last) == NGX_OK;
     why = client->why;
 
     if (why == 0) {
@@ -721,7 +758,7 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
         return;
     }
 
-    if (connected) {
+    if (connected && !judged) {
         ngx_smtp_verdict_set(&relay->last, failure);
     }
 

@@ -21,6 +21,7 @@
 /* the commands of a request, in their order */
 typedef enum {
     NGX_SMTP_RELAY_RSET = 0,     /* an open transaction of someone else */
+    NGX_SMTP_RELAY_XFORWARD,
     NGX_SMTP_RELAY_MAIL,
     NGX_SMTP_RELAY_RCPT,
     NGX_SMTP_RELAY_DATA,
@@ -32,6 +33,7 @@ typedef enum {
 typedef struct {
     ngx_uint_t               step;
     ngx_smtp_rcpt_t         *rcpt;           /* of step RCPT */
+    ngx_uint_t               n;              /* of step XFORWARD */
 } ngx_smtp_relay_pos_t;
 
 
@@ -52,6 +54,9 @@ typedef struct {
     ngx_smtp_relay_pos_t     sending;
     ngx_smtp_relay_pos_t     reading;
     ngx_uint_t               outstanding;    /* commands without a reply */
+
+    ngx_str_t                forward[NGX_SMTP_XFORWARD_MAX];
+    ngx_uint_t               nforward;       /* commands of it */
 
     ngx_smtp_verdict_t       failure;        /* what stops the request */
     ngx_smtp_verdict_t       last;           /* the last server's trouble */
@@ -128,6 +133,9 @@ ngx_int_t ngx_smtp_relay_outcome(ngx_smtp_relay_t *relay,
 ngx_int_t ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay);
 ngx_uint_t ngx_smtp_relay_usable(ngx_smtp_relay_t *relay);
 ngx_int_t ngx_smtp_relay_answer(ngx_smtp_client_t *client);
+
+/* _forward: sets forward and nforward; NGX_OK or NGX_ERROR (no memory) */
+ngx_int_t ngx_smtp_relay_forward(ngx_smtp_relay_t *relay);
 
 /*
  * _8bit: what the server is to get in place of the message, where it has no

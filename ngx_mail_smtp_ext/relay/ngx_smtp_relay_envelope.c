@@ -11,9 +11,10 @@
 
 
 /*
- * The envelope towards a next hop: [RSET] MAIL RCPT... [DATA], in one write
- * where it has PIPELINING (RFC 2920), one by one where it has not.  Commands
- * and replies walk through the same sequence with a position of their own.
+ * The envelope towards a next hop: [RSET] [XFORWARD...] MAIL RCPT... [DATA],
+ * in one write where it has PIPELINING (RFC 2920), one by one where it has
+ * not.  Commands and replies walk through the same sequence with a position of
+ * their own.
  *
  * Where the next hop has CHUNKING (RFC 3030), BDAT LAST with the whole message
  * takes the place of DATA, and its reply is the final one.
@@ -112,6 +113,10 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
         }
     }
 
+    if (ngx_smtp_relay_forward(relay) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     relay->chunk = relay->deliver
                    && (client->caps.extensions & NGX_SMTP_EXT_CHUNKING)
                    && (!relay->stream || relay->tx->chunked);
@@ -146,8 +151,11 @@ ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay)
                           ? ngx_smtp_delivery_first(relay->delivery)
                           : tx->rcpt;
 
+    relay->sending.n = 0;
+
     if (!client->tx_open) {
-        relay->sending.step = NGX_SMTP_RELAY_MAIL;
+        relay->sending.step = relay->nforward ? NGX_SMTP_RELAY_XFORWARD
+                                              : NGX_SMTP_RELAY_MAIL;
         return;
     }
 
@@ -333,6 +341,7 @@ static ngx_int_t
 ngx_smtp_relay_emit(ngx_smtp_relay_t *relay)
 {
     ngx_buf_t          *b;
+    ngx_str_t          *line;
     ngx_smtp_client_t  *client;
 
     client = relay->client;
@@ -347,6 +356,16 @@ ngx_smtp_relay_emit(ngx_smtp_relay_t *relay)
         }
 
         b->last = ngx_cpymem(b->last, "RSET" CRLF, sizeof("RSET" CRLF) - 1);
+        return NGX_OK;
+
+    case NGX_SMTP_RELAY_XFORWARD:
+        line = &relay->forward[relay->sending.n];
+
+        if (ngx_smtp_client_room(client, line->len) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        b->last = ngx_cpymem(b->last, line->data, line->len);
         return NGX_OK;
 
     case NGX_SMTP_RELAY_MAIL:
@@ -463,7 +482,25 @@ ngx_smtp_relay_advance(ngx_smtp_relay_t *relay, ngx_smtp_relay_pos_t *pos)
 {
     ngx_smtp_rcpt_t  *rcpt;
 
-    if (pos->step != NGX_SMTP_RELAY_RCPT) {
+    switch (pos->step) {
+
+    case NGX_SMTP_RELAY_RSET:
+        pos->step = relay->nforward ? NGX_SMTP_RELAY_XFORWARD
+                                    : NGX_SMTP_RELAY_MAIL;
+        return;
+
+    case NGX_SMTP_RELAY_XFORWARD:
+
+        if (++pos->n == relay->nforward) {
+            pos->step = NGX_SMTP_RELAY_MAIL;
+        }
+
+        return;
+
+    case NGX_SMTP_RELAY_RCPT:
+        break;
+
+    default:
         pos->step++;
         return;
     }
@@ -502,7 +539,7 @@ ngx_smtp_relay_timeout(ngx_smtp_relay_t *relay)
     case NGX_SMTP_RELAY_FINAL:
         return relay->conf->final_timeout;
 
-    default: /* NGX_SMTP_RELAY_RSET, NGX_SMTP_RELAY_MAIL */
+    default: /* NGX_SMTP_RELAY_RSET, XFORWARD, MAIL */
         return relay->conf->mail_timeout;
     }
 }
@@ -609,6 +646,18 @@ ngx_smtp_relay_reply(ngx_smtp_relay_t *relay, ngx_uint_t step)
 
     case NGX_SMTP_RELAY_RSET:
         return ok ? NGX_OK : NGX_ERROR;
+
+    case NGX_SMTP_RELAY_XFORWARD:
+
+        if (!ok) {
+            /* the mail is none the worse for it */
+            ngx_log_error(NGX_LOG_WARN, relay->client->connection->log, 0,
+                          "upstream said to XFORWARD: \"%ui %V\"",
+                          relay->client->reply.code,
+                          &relay->client->reply.text);
+        }
+
+        return NGX_OK;
 
     case NGX_SMTP_RELAY_MAIL:
 

@@ -100,6 +100,7 @@ my $dovecot = Test::Dovecot->new("unix:$dir/auth",
     users => { alice => $secret, ours => $ours });
 
 my $postfix = Test::Nginx::SmtpExt::Postfix->new($t, 'postfix', main => <<"EOF");
+inet_protocols = all
 default_transport = discard
 smtpd_tls_security_level = may
 smtpd_tls_cert_file = $dir/mta.crt
@@ -113,7 +114,16 @@ smtpd_sasl_type = dovecot
 smtpd_sasl_path = $dir/auth
 smtpd_sasl_authenticated_header = yes
 smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+smtpd_authorized_xclient_hosts = 127.0.0.1
+smtpd_authorized_xforward_hosts = 127.0.0.1
+smtpd_client_restrictions =
+    check_client_access inline:{ {192.0.2.66 = 554 5.7.1 Not you} }
+smtpd_delay_reject = no
 EOF
+
+# ... and behind the PROXY protocol
+
+$postfix->add_smtpd('haproxy', '-o smtpd_upstream_proxy_protocol=haproxy');
 
 my $http = $t->http('http', on => { '/auth' => sub {
     my ($r) = @_;
@@ -122,7 +132,7 @@ my $http = $t->http('http', on => { '/auth' => sub {
         ($r->{headers}{'auth-pass'} // '') eq $secret ? 'OK' : 'no' ] };
 } });
 
-$t->write_conf(<<'EOC')->plan(31);
+$t->write_conf(<<'EOC')->plan(68);
 %%GLOBALS%%
 
 events { }
@@ -188,6 +198,44 @@ mail {
         smtp_pass_auth                own;
         smtp_pass_auth_user           ours;
         smtp_pass_auth_password_file  wrong;
+    }
+
+    server {
+        listen                 127.0.0.1:%%PORT_xclient%%;
+        protocol               smtp_ext;
+        smtp_auth_http         http://127.0.0.1:%%PORT_http%%/auth;
+        smtp_auth_require_tls  off;
+        smtp_pass_xclient      on;
+        smtp_xclient_from      127.0.0.1;
+        smtp_relay_from        127.0.0.1 192.0.2.0/24 2001:db8::/32;
+    }
+
+    server {
+        listen              127.0.0.1:%%PORT_xforward%%;
+        protocol            smtp_ext;
+        smtp_pass_xforward  on;
+        smtp_xclient_from   127.0.0.1;
+        smtp_relay_from     192.0.2.0/24;
+    }
+
+    server {
+        listen                    127.0.0.1:%%PORT_v1%%;
+        protocol                  smtp_ext;
+        smtp_pass                 smtp://127.0.0.1:%%PORT_haproxy%%;
+        smtp_pass_proxy_protocol  v1;
+        smtp_xclient_from         127.0.0.1;
+        smtp_relay_from           192.0.2.0/24 2001:db8::/32;
+    }
+
+    server {
+        listen                    127.0.0.1:%%PORT_v2%%;
+        protocol                  smtp_ext;
+        smtp_pass                 smtp://127.0.0.1:%%PORT_haproxy%%;
+        smtp_pass_proxy_protocol  v2;
+        smtp_auth_http            http://127.0.0.1:%%PORT_http%%/auth;
+        smtp_auth_require_tls     off;
+        smtp_xclient_from         127.0.0.1;
+        smtp_relay_from           192.0.2.0/24 2001:db8::/32;
     }
 
     server {
@@ -278,3 +326,63 @@ is client('own_wrong')->send_message(to => $relay),
    'a wrong password: refused';
 like client('client')->send_message(to => $relay),
      qr/^554 5\.7\.1 .*Relay access denied/, 'a client without a login';
+
+# who the client is
+
+sub xclient {
+    my ($port, $attrs, @login) = @_;
+    my $c = client($port);
+
+    $c->cmd("XCLIENT DESTADDR=192.0.2.25 DESTPORT=25 $attrs");
+    $c->ehlo('spike.example');
+    $c->auth_plain(@login) if @login;
+
+    return $c;
+}
+
+for my $attrs ('ADDR=192.0.2.1 PORT=4242', 'ADDR=192.0.2.1 PORT=4242') {
+    my $c = xclient('xclient', "NAME=spike.example $attrs");
+
+    for (1 .. 2) {
+        like send_to_one($c), qr/^250/, 'XCLIENT: taken';
+        like message(), qr/^Received: from spike\.example \(spike\.example \[192\.0\.2\.1\]\) \(using TLS/,
+             'it is that client, says Postfix';
+    }
+}
+
+my $c = xclient('xclient', 'ADDR=192.0.2.1', 'alice', $secret);
+
+like $c->send_message(to => $relay), qr/^250/, 'with a login it may relay';
+like send_to_one($c), qr/^250/, 'once more, for us';
+like message(), qr/^Received: from spike\.example \(unknown \[192\.0\.2\.1\]\).*\(Authenticated sender: alice\)/,
+     'as that user';
+is xclient('xclient', 'ADDR=192.0.2.66')->send_message(to => 'one@example.com'),
+   '554 5.7.1 <unknown[192.0.2.66]>: Client host rejected: Not you',
+   'one that Postfix does not like';
+like $postfix->log(), qr/connect from unknown\[192\.0\.2\.66\]|from unknown\[192\.0\.2\.66\]: 554/,
+     'which has seen who it is';
+
+like send_to_one(xclient('xforward', 'NAME=spike.example ADDR=192.0.2.1')),
+     qr/^250/, 'XFORWARD: taken';
+like message(), qr/^Received: from mx\.example\.com \(unknown \[127\.0\.0\.1\]\)/,
+     'from us, says Received';
+like $postfix->log(), qr/client=unknown\[127\.0\.0\.1\], orig_queue_id=\w+, orig_client=spike\.example\[192\.0\.2\.1\]/,
+     'but the log has the client';
+
+for my $port (qw/ v1 v2 /) {
+    like send_to_one(xclient($port, 'ADDR=192.0.2.1 PORT=4242')), qr/^250/,
+         "PROXY protocol $port: taken";
+    like message(), qr/^Received: from mx\.example\.com \(unknown \[192\.0\.2\.1\]\) \(using TLS/,
+         'from that client';
+
+    my $c = xclient($port, 'ADDR=IPV6:2001:db8::1 PORT=4242'
+                           . ' DESTADDR=IPV6:2001:db8::25');
+
+    like send_to_one($c), qr/^250/, 'IPv6: taken';
+    like message(), qr/\(unknown \[IPv6:2001:db8::1\]\)/, 'from that client';
+}
+
+like send_to_one(xclient('v2', 'ADDR=192.0.2.1 PORT=4242', 'alice', $secret)),
+     qr/^250/, 'with values that Postfix does not know: taken';
+like message(), qr/^Received: from mx\.example\.com \(unknown \[192\.0\.2\.1\]\)/,
+     'from that client';

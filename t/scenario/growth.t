@@ -25,7 +25,7 @@ my $t = Test::Nginx::SmtpExt->new();
 plan skip_all => 'memory can not be measured with a sanitizer'
     if $t->version_info() =~ /fsanitize/;
 
-$t->write_conf(<<'EOC')->plan(18)->run();
+$t->write_conf(<<'EOC')->plan(23)->run();
 %%GLOBALS%%
 
 events { }
@@ -62,10 +62,31 @@ mail {
         protocol         smtp_ext;
         smtp_submission  on;
     }
+
+    # whose connections are their client's
+
+    server {
+        listen                    127.0.0.1:%%PORT_known%%;
+        protocol                  smtp_ext;
+        smtp_pass                 smtp://127.0.0.1:%%PORT_mta_known%%;
+        smtp_pass_tls             required;
+        smtp_pass_proxy_protocol  v2;
+        smtp_pass_xclient         on;
+        smtp_pass_xforward        on;
+    }
 }
 EOC
 
 my $mta = $t->server('mta', keep_data => 0);
+
+$t->certificate('mta');
+$t->server('mta_known', keep_data => 0, proxy => 1,
+    starttls => { cert => $t->testdir() . '/mta.crt',
+                  key => $t->testdir() . '/mta.key' },
+    ehlo => [ qw/ SIZE PIPELINING CHUNKING 8BITMIME /,
+              'XCLIENT NAME ADDR PORT PROTO HELO LOGIN',
+              'XFORWARD NAME ADDR PORT PROTO HELO IDENT' ]);
+
 my ($worker) = $t->worker_pids();
 
 sub rss {
@@ -105,11 +126,11 @@ my $file = "Subject: big\r\n\r\n" . ('x' x 78 . "\r\n") x 1000;
 # all paths are walked once before anything is measured
 
 sub connections {
-    my ($n, $data) = @_;
+    my ($n, $data, $port) = @_;
     my $ok = 0;
 
     for (1 .. $n) {
-        my $c = client();
+        my $c = client($port);
 
         $ok += pipelined($c, $data);
         $c->quit();
@@ -195,6 +216,21 @@ is one_connection($c, 3000, $edited), 3000, '3000 that are edited';
 grown($rss, 'them');
 $c->quit();
 ok settled($fds), 'descriptors are as before';
+
+# a connection to the next hop for each client
+
+connections(100, $small, 'known');
+$rss = rss();
+is connections(300, $small, 'known'), 300, '300 clients that are introduced';
+ok settled($fds), 'descriptors are as before';
+grown($rss, 'them');
+
+$c = client('known');
+one_connection($c, 100, $small);
+$rss = rss();
+is one_connection($c, 3000, $small), 3000, '3000 messages of one';
+grown($rss, 'them');
+$c->quit();
 
 troubles(500);
 ok settled($fds), '500 sessions that end in the middle leave no descriptor';

@@ -327,6 +327,7 @@ SERVERS_BUSY | | `max_conns` left no connection to any server, and `queue` no pl
 SERVER_BROKEN | | the last server that could be connected to closed the connection, did not answer in time, or broke the protocol
 SERVER_INSECURE | | there has to be TLS to the next hop, and there is none with the last server that could be connected to
 SERVER_LOGIN | | the next hop refuses the login, or there is none that it could be shown
+SERVER_IDENTITY | | the next hop does not take XCLIENT from us
 REPLY_LOST | | no reply came to the end of the message: the server may have taken it or not (RFC 1047)
 SERVER_LACKS_8BIT | | the message has 8-bit octets, the next hop has no 8BITMIME, and it can't be converted, or `smtp_pass_8bit refuse` says that it is not to be
 SERVER_LACKS_UTF8 | | an address needs SMTPUTF8, and the next hop has it not

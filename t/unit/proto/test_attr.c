@@ -274,6 +274,132 @@ run_port(port_row_t *row)
 }
 
 
+/* values that are written */
+
+static row_t  written[] = {
+
+    { "a word is written as it is",
+      tap_str("mx.example"), "mx.example" },
+
+    { "xtext is written for what is not",
+      tap_str("a b=c+d\r\n\xc3\xa4"), "a+20b+3Dc+2Bd+0D+0A+C3+A4" },
+
+    { "nothing is not available",
+      tap_str(""), "[UNAVAILABLE]" }
+};
+
+
+static row_t  written_addrs[] = {
+
+    { "an address",
+      tap_str("192.0.2.1"), "192.0.2.1" },
+
+    { "one of IPv6",
+      tap_str("2001:DB8:0:0::1"), "IPV6:2001:db8::1" },
+
+    { "IPv4 in IPv6",
+      tap_str("::ffff:192.0.2.1"), "192.0.2.1" },
+
+    { "none",
+      tap_str("/run/x"), "[UNAVAILABLE]" }
+};
+
+
+static struct {
+    const char  *name;
+    ngx_uint_t   port;
+    const char  *expected;
+} written_ports[] = {
+    { "a port is written", 25, "25" },
+    { "the highest one", 65535, "65535" },
+    { "no port", 0, "[UNAVAILABLE]" }
+};
+
+
+static ngx_uint_t
+run_write(const char *expected, u_char *start, u_char *last)
+{
+    return tap_same(start, last - start, expected, ngx_strlen(expected));
+}
+
+
+static ngx_uint_t
+run_addr_write(row_t *row)
+{
+    u_char                   *last, buf[NGX_SMTP_ATTR_MAX];
+    struct sockaddr_in       *sin;
+    struct sockaddr_in6      *sin6;
+    struct sockaddr_storage   storage;
+
+    sin = (struct sockaddr_in *) &storage;
+    sin6 = (struct sockaddr_in6 *) &storage;
+
+    if (inet_pton(AF_INET, (char *) row->in.data, &sin->sin_addr) == 1) {
+        storage.ss_family = AF_INET;
+
+    } else if (inet_pton(AF_INET6, (char *) row->in.data, &sin6->sin6_addr)
+               == 1)
+    {
+        storage.ss_family = AF_INET6;
+
+    } else {
+        storage.ss_family = AF_UNIX;
+    }
+
+    last = ngx_smtp_attr_addr_write(buf, (struct sockaddr *) &storage);
+
+    return run_write(row->expected, buf, last);
+}
+
+
+static void
+run_writers(void)
+{
+    u_char      *last, buf[NGX_SMTP_ATTR_MAX];
+    u_char       octets[NGX_SMTP_ATTR_MAX + 1];
+    ngx_str_t    value;
+    ngx_uint_t   i;
+
+    for (i = 0; i < tap_nelts(written); i++) {
+        last = ngx_smtp_attr_write(buf, &written[i].in);
+        tap_ok(run_write(written[i].expected, buf, last), written[i].name);
+    }
+
+    for (i = 0; i < tap_nelts(written_addrs); i++) {
+        tap_ok(run_addr_write(&written_addrs[i]), written_addrs[i].name);
+    }
+
+    last = ngx_smtp_attr_addr_write(buf, NULL);
+    tap_ok(run_write("[UNAVAILABLE]", buf, last), "no address at all");
+
+    for (i = 0; i < tap_nelts(written_ports); i++) {
+        last = ngx_smtp_attr_port_write(buf, written_ports[i].port);
+        tap_ok(run_write(written_ports[i].expected, buf, last),
+               written_ports[i].name);
+    }
+
+    value.data = octets;
+
+    memset(octets, 'x', sizeof(octets));
+    value.len = NGX_SMTP_ATTR_MAX;
+    tap_ok(ngx_smtp_attr_write(buf, &value) == buf + NGX_SMTP_ATTR_MAX,
+           "the longest value is written");
+
+    value.len = NGX_SMTP_ATTR_MAX + 1;
+    last = ngx_smtp_attr_write(buf, &value);
+    tap_ok(run_write("[UNAVAILABLE]", buf, last), "a longer one is not");
+
+    memset(octets, '+', sizeof(octets));
+    value.len = NGX_SMTP_ATTR_MAX / 3;
+    tap_ok(ngx_smtp_attr_write(buf, &value) == buf + NGX_SMTP_ATTR_MAX,
+           "the longest value that grows is written");
+
+    value.len = NGX_SMTP_ATTR_MAX / 3 + 1;
+    last = ngx_smtp_attr_write(buf, &value);
+    tap_ok(run_write("[UNAVAILABLE]", buf, last), "one that grows more is not");
+}
+
+
 int
 main(void)
 {
@@ -298,6 +424,8 @@ main(void)
     for (i = 0; i < tap_nelts(ports); i++) {
         tap_ok(run_port(&ports[i]), ports[i].name);
     }
+
+    run_writers();
 
     return tap_done();
 }

@@ -533,7 +533,11 @@ sub _accept {
         $self->{conns}{$c->{n}} = $c;
         $self->event('connect', n => $c->{n}, row => $row);
 
-        if (my $ssl = $self->option($c, 'ssl')) {
+        # (what comes in front of TLS is read by on_accept())
+
+        my $ssl = $self->option($c, 'ssl');
+
+        if ($ssl && !$self->option($c, 'proxy')) {
             $self->handshake($c, $ssl) or next;
         }
 

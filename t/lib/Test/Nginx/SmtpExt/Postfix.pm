@@ -6,7 +6,7 @@ package Test::Nginx::SmtpExt::Postfix;
 # and later at example.com; nothing leaves it.
 #
 #     my $postfix = Test::Nginx::SmtpExt::Postfix->new($t, 'port',
-#         main => "more of main.cf", smtpd => "-o more of smtpd");
+#         main => "more of main.cf");
 
 use warnings;
 use strict;
@@ -49,7 +49,6 @@ sub _configure {
 
     my ($t, $dir, $port) = @$self{qw/ t dir port /};
     my $main = $o{main} // '';
-    my $smtpd = join '', map { "    $_\n" } split /\n/, $o{smtpd} // '';
 
     mkdir $_ or die "$_: $!\n"
         for map { "$dir/$_" } qw/ postfix spool data mail /;
@@ -102,7 +101,7 @@ EOF
 
     $t->write_file('postfix/master.cf', <<"EOF");
 127.0.0.1:$port inet n - n - - smtpd
-${smtpd}cleanup unix n - n - 0 cleanup
+cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
 rewrite unix - - n - - trivial-rewrite
@@ -122,6 +121,20 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 EOF
+}
+
+
+# another port, before start(): its name, and options
+
+sub add_smtpd {
+    my ($self, $port, $options) = @_;
+
+    my $master = $self->{t}->read_file('postfix/master.cf');
+
+    $port = $self->{t}->port($port);
+
+    $self->{t}->write_file('postfix/master.cf',
+        "127.0.0.1:$port inet n - n - - smtpd\n    $options\n$master");
 }
 
 

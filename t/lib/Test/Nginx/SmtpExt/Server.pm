@@ -113,7 +113,19 @@ sub on_accept {
     $c->{commands} = [];
     $self->_clear($c);
 
-    if ($c->{stage} eq 'command') {
+    if ($self->{o}{proxy} && $self->{o}{ssl}) {
+
+        # no octet more than the header has, they belong to TLS
+
+        $c->{socket}->blocking(1);
+
+        while ($c->{stage} eq 'proxy') {
+            $c->{socket}->sysread($c->{in}, 1, length $c->{in}) or return;
+            $self->_in_proxy($c);
+        }
+    }
+
+    if ($c->{stage} eq 'command' && !$self->{o}{proxy}) {
         $self->reply($c, 'CONNECT', '', '220 server.example.net ESMTP');
     }
 }
@@ -174,6 +186,11 @@ sub _in_proxy {
 
     $self->event('proxy', n => $c->{n}, header => $header);
     $c->{stage} = 'command';
+
+    if ($self->{o}{ssl}) {
+        $self->tls($c, %{$self->{o}{ssl}}) or return 0;
+    }
+
     $self->reply($c, 'CONNECT', '', '220 server.example.net ESMTP');
 
     return 1;
