@@ -17,6 +17,7 @@
 #include <ngx_smtp_peer_private.h>
 #include <ngx_smtp_peer_tls.h>
 #include <ngx_smtp_answer.h>
+#include <ngx_smtp_proxy.h>
 
 
 /* what a server has to do to be healthy */
@@ -40,6 +41,7 @@ struct ngx_smtp_check_conf_s {
     ngx_uint_t                fails;         /* ... to be it no more */
     in_port_t                 port;          /* 0: the server's own */
     ngx_str_t                 helo;
+    ngx_uint_t                proxy_protocol;  /* version; 0: none */
     ngx_smtp_peer_tls_conf_t  tls;
 
     unsigned                  mandatory:1;   /* unhealthy until it has passed */

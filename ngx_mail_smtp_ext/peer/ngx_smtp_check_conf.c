@@ -42,6 +42,8 @@ static char *ngx_smtp_check_conf_port(ngx_smtp_check_conf_t *check,
     ngx_str_t *value, size_t offset);
 static char *ngx_smtp_check_conf_helo(ngx_smtp_check_conf_t *check,
     ngx_str_t *value, size_t offset);
+static char *ngx_smtp_check_conf_proxy(ngx_smtp_check_conf_t *check,
+    ngx_str_t *value, size_t offset);
 static char *ngx_smtp_check_conf_tls(ngx_conf_t *cf,
     ngx_smtp_check_conf_t *check);
 
@@ -81,6 +83,7 @@ static ngx_smtp_check_param_t  ngx_smtp_check_params[] = {
 
     { ngx_string("port="), ngx_smtp_check_conf_port, 0 },
     { ngx_string("helo="), ngx_smtp_check_conf_helo, 0 },
+    { ngx_string("proxy_protocol="), ngx_smtp_check_conf_proxy, 0 },
 
     { ngx_null_string, NULL, 0 }
 };
@@ -259,6 +262,22 @@ ngx_smtp_check_conf_helo(ngx_smtp_check_conf_t *check, ngx_str_t *value,
     }
 
     check->helo = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_smtp_check_conf_proxy(ngx_smtp_check_conf_t *check, ngx_str_t *value,
+    size_t offset)
+{
+    if (value->len != 2 || value->data[0] != 'v'
+        || (value->data[1] != '1' && value->data[1] != '2'))
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    check->proxy_protocol = value->data[1] - '0';
 
     return NGX_CONF_OK;
 }

@@ -33,6 +33,7 @@ enum {
 
 static void ngx_smtp_check_handler(ngx_event_t *ev);
 static void ngx_smtp_check_connected(ngx_smtp_check_t *check);
+static ngx_int_t ngx_smtp_check_proxy(ngx_smtp_check_t *check);
 static void ngx_smtp_check_io(ngx_smtp_check_t *check);
 static ngx_int_t ngx_smtp_check_write(ngx_smtp_check_t *check);
 static ngx_int_t ngx_smtp_check_read(ngx_smtp_check_t *check);
@@ -150,6 +151,11 @@ ngx_smtp_check_connected(ngx_smtp_check_t *check)
 {
     check->connected = 1;
 
+    if (ngx_smtp_check_proxy(check) != NGX_OK) {
+        ngx_smtp_check_end(check, "connection ended", 0);
+        return;
+    }
+
     switch (check->upstream->check->type) {
 
     case NGX_SMTP_CHECK_CONNECT:
@@ -164,6 +170,46 @@ ngx_smtp_check_connected(ngx_smtp_check_t *check)
     check->step = NGX_SMTP_CHECK_AT_GREETING;
 
     ngx_smtp_check_io(check);
+}
+
+
+/*
+ * The client is this machine: by its addresses, and not by LOCAL of version 2,
+ * so that all servers take it.
+ */
+
+static ngx_int_t
+ngx_smtp_check_proxy(ngx_smtp_check_t *check)
+{
+    u_char            *last;
+    ngx_uint_t         version;
+    ngx_connection_t  *c;
+    ngx_smtp_proxy_t   proxy;
+    u_char             buf[NGX_SMTP_PROXY_MAX];
+
+    version = check->upstream->check->proxy_protocol;
+
+    if (version == 0) {
+        return NGX_OK;
+    }
+
+    c = check->connection;
+
+    if (ngx_connection_local_sockaddr(c, NULL, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&proxy, sizeof(ngx_smtp_proxy_t));
+
+    proxy.source = c->local_sockaddr;
+    proxy.destination = check->peer.sockaddr;
+
+    last = (version == 1) ? ngx_smtp_proxy_v1_write(buf, &proxy)
+                          : ngx_smtp_proxy_v2_write(buf, &proxy);
+
+    /* these are the first octets of a connection: there is room for them */
+
+    return (c->send(c, buf, last - buf) == last - buf) ? NGX_OK : NGX_ERROR;
 }
 
 

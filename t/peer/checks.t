@@ -40,7 +40,7 @@ my $upstreams = join '', map { <<"EOC" } @types;
     }
 EOC
 
-$t->write_conf(<<"EOC")->plan(70);
+$t->write_conf(<<"EOC")->plan(77);
 %%GLOBALS%%
 
 events { }
@@ -76,6 +76,16 @@ $upstreams
         server  127.0.0.1:%%PORT_g%%;
         server  127.0.0.1:%%PORT_h%%  backup;
         smtp_health_check  interval=50ms  mandatory;
+    }
+
+    smtp_upstream proxied {
+        server  127.0.0.1:%%PORT_noop_v1%%;
+        smtp_health_check  type=noop  interval=50ms  proxy_protocol=v1;
+    }
+
+    smtp_upstream proxied_tls {
+        server  127.0.0.1:%%PORT_tls_v2%%;
+        smtp_health_check  type=tls  interval=50ms  proxy_protocol=v2;
     }
 
     smtp_upstream never {
@@ -130,6 +140,10 @@ EOC
 
 my @names = ('a' .. 'j');
 my %mta = map { $_ => $t->server($_, %{$servers{$_} || {}}) } @names, @types;
+
+$mta{noop_v1} = $t->server('noop_v1', proxy => 1);
+$mta{tls_v2} = $t->server('tls_v2', proxy => 1, ssl => \%tls);
+
 my %was = map { $_ => 0 } @names;
 
 $mta{g}->set(fault => { at => 'CONNECT', do => 'delay', seconds => 0.5 });
@@ -222,6 +236,23 @@ for my $type (@types) {
 
 ok scalar(grep { $_->{type} eq 'tls' } $mta{$_}->events()),
    "$_: there was a handshake" for qw/ starttls tls /;
+
+# in front of it
+
+my $ours = qr/127\.0\.0\.1/;
+
+ok $mta{$_}->wait_closed(2), "$_: it is checked again" for qw/ noop_v1 tls_v2 /;
+is_deeply [ $mta{noop_v1}->commands(1) ], [ 'NOOP', 'QUIT' ],
+          'PROXY protocol, version 1: what is said';
+like +($mta{noop_v1}->proxies())[0],
+     qr/^PROXY TCP4 $ours $ours \d+ ${\ $t->port('noop_v1')}$/,
+     'the client is this machine';
+like +($mta{tls_v2}->proxies())[0],
+     qr/^0d0a0d0a000d0a515549540a2111000c7f0000017f000001/, 'version 2';
+ok scalar(grep { $_->{type} eq 'tls' } $mta{tls_v2}->events()),
+   'there was a handshake behind it';
+unlike $t->notices(), qr/:${\ $t->port('noop_v1')} is unhealthy/,
+       'it is healthy';
 
 # what counts
 

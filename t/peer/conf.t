@@ -42,7 +42,8 @@ my @good = (
     (map { "$one smtp_health_check type=$_ helo=a.example.com mandatory;" }
      qw/ connect tls banner noop ehlo lhlo starttls /),
     "$one smtp_health_check interval=1s jitter=1s timeout=1s passes=2 fails=3
-     port=65535;",
+     port=65535 proxy_protocol=v1;",
+    "$one smtp_health_check proxy_protocol=v2;",
     "$one queue 1;",
     "$one queue 100000 timeout=1ms;",
     "$one keepalive 0;",
@@ -94,7 +95,8 @@ my @bad = (
     (map { [ "$one smtp_health_check $_;", "invalid parameter \"$_\"" ] }
      'type=banana', 'type=', 'interval=0', 'interval=x', 'jitter=x',
      'timeout=0', 'passes=0', 'fails=x', 'port=0', 'port=65536', 'helo=',
-     'helo=' . 'x' x 256, "helo=\x7f", 'banana'),
+     'helo=' . 'x' x 256, "helo=\x7f", 'proxy_protocol=', 'proxy_protocol=v3',
+     'proxy_protocol=v12', 'proxy_protocol=1', 'banana'),
     [ "$one smtp_health_check; smtp_health_check;",
       '"smtp_health_check" directive is duplicate' ],
     [ "hash \$nope; $one", 'unknown "nope" variable' ],
