@@ -32,6 +32,8 @@ static char *ngx_mail_smtp_ext_relay_secret(ngx_conf_t *cf,
 static char *ngx_mail_smtp_ext_relay_merge_auth(ngx_conf_t *cf,
     ngx_smtp_relay_conf_t *prev, ngx_smtp_relay_conf_t *conf,
     ngx_smtp_service_t *service);
+static void ngx_mail_smtp_ext_relay_merge_identity(
+    ngx_smtp_relay_conf_t *prev, ngx_smtp_relay_conf_t *conf);
 static char *ngx_mail_smtp_ext_relay_nginx(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_uint_t ngx_mail_smtp_ext_relay_smtps(ngx_smtp_service_t *service);
@@ -58,6 +60,14 @@ static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_proxy_protocol[] = {
     { ngx_string("off"), NGX_SMTP_PASS_PROXY_OFF },
     { ngx_string("v1"), NGX_SMTP_PASS_PROXY_V1 },
     { ngx_string("v2"), NGX_SMTP_PASS_PROXY_V2 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_relay_xclient[] = {
+    { ngx_string("off"), NGX_SMTP_PASS_XCLIENT_OFF },
+    { ngx_string("on"), NGX_SMTP_PASS_XCLIENT_ON },
+    { ngx_string("always"), NGX_SMTP_PASS_XCLIENT_ALWAYS },
     { ngx_null_string, 0 }
 };
 
@@ -320,11 +330,11 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
       &ngx_mail_smtp_ext_relay_proxy_protocol },
 
     { ngx_string("smtp_pass_xclient"),
-      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, xclient),
-      NULL },
+      &ngx_mail_smtp_ext_relay_xclient },
 
     { ngx_string("smtp_pass_xforward"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
@@ -388,7 +398,21 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
       ngx_mail_smtp_ext_relay_nginx,
       NGX_MAIL_SRV_CONF_OFFSET,
-      0,
+      offsetof(ngx_smtp_relay_conf_t, nginx_auth),
+      NULL },
+
+    { ngx_string("proxy_protocol"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_mail_smtp_ext_relay_nginx,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, nginx_proxy_protocol),
+      NULL },
+
+    { ngx_string("xclient"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_mail_smtp_ext_relay_nginx,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_relay_conf_t, nginx_xclient),
       NULL },
 
       ngx_null_command
@@ -449,10 +473,13 @@ ngx_mail_smtp_ext_relay_create_conf(ngx_conf_t *cf)
     ngx_smtp_peer_tls_conf_init(&conf->tls);
 
     conf->proxy_protocol = NGX_CONF_UNSET_UINT;
-    conf->xclient = NGX_CONF_UNSET;
+    conf->xclient = NGX_CONF_UNSET_UINT;
     conf->xforward = NGX_CONF_UNSET;
 
-    conf->proxy_smtp_auth = NGX_CONF_UNSET;
+    conf->nginx_auth = NGX_CONF_UNSET;
+    conf->nginx_proxy_protocol = NGX_CONF_UNSET;
+    conf->nginx_xclient = NGX_CONF_UNSET;
+
     conf->auth.mode = NGX_CONF_UNSET_UINT;
     conf->auth.security = NGX_CONF_UNSET_UINT;
 
@@ -520,10 +547,7 @@ ngx_mail_smtp_ext_relay_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->final_timeout, prev->final_timeout,
                               600000);
 
-    ngx_conf_merge_uint_value(conf->proxy_protocol, prev->proxy_protocol,
-                              NGX_SMTP_PASS_PROXY_OFF);
-    ngx_conf_merge_value(conf->xclient, prev->xclient, 0);
-    ngx_conf_merge_value(conf->xforward, prev->xforward, 0);
+    ngx_mail_smtp_ext_relay_merge_identity(prev, conf);
 
     ngx_conf_merge_uint_value(conf->tls_mode, prev->tls_mode,
                               NGX_SMTP_PASS_TLS_OPPORTUNISTIC);
@@ -558,11 +582,11 @@ ngx_mail_smtp_ext_relay_merge_auth(ngx_conf_t *cf, ngx_smtp_relay_conf_t *prev,
 
     auth = &conf->auth;
 
-    ngx_conf_merge_value(conf->proxy_smtp_auth, prev->proxy_smtp_auth, 0);
+    ngx_conf_merge_value(conf->nginx_auth, prev->nginx_auth, 0);
 
     /* nginx's own sends the client's password, and over anything */
 
-    if (conf->proxy_smtp_auth && auth->mode == NGX_CONF_UNSET_UINT
+    if (conf->nginx_auth && auth->mode == NGX_CONF_UNSET_UINT
         && prev->auth.mode == NGX_CONF_UNSET_UINT)
     {
         auth->mode = NGX_SMTP_PASS_AUTH_CLIENT;
@@ -606,6 +630,37 @@ ngx_mail_smtp_ext_relay_merge_auth(ngx_conf_t *cf, ngx_smtp_relay_conf_t *prev,
     }
 
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_mail_smtp_ext_relay_merge_identity(ngx_smtp_relay_conf_t *prev,
+    ngx_smtp_relay_conf_t *conf)
+{
+    /* that nginx's xclient is on by default is of no concern to us */
+
+    ngx_conf_merge_value(conf->nginx_proxy_protocol,
+                         prev->nginx_proxy_protocol, 0);
+    ngx_conf_merge_value(conf->nginx_xclient, prev->nginx_xclient, 0);
+
+    if (conf->nginx_proxy_protocol
+        && conf->proxy_protocol == NGX_CONF_UNSET_UINT
+        && prev->proxy_protocol == NGX_CONF_UNSET_UINT)
+    {
+        conf->proxy_protocol = NGX_SMTP_PASS_PROXY_V1;
+    }
+
+    if (conf->nginx_xclient && conf->xclient == NGX_CONF_UNSET_UINT
+        && prev->xclient == NGX_CONF_UNSET_UINT)
+    {
+        conf->xclient = NGX_SMTP_PASS_XCLIENT_ALWAYS;
+    }
+
+    ngx_conf_merge_uint_value(conf->proxy_protocol, prev->proxy_protocol,
+                              NGX_SMTP_PASS_PROXY_OFF);
+    ngx_conf_merge_uint_value(conf->xclient, prev->xclient,
+                              NGX_SMTP_PASS_XCLIENT_OFF);
+    ngx_conf_merge_value(conf->xforward, prev->xforward, 0);
 }
 
 
@@ -666,15 +721,14 @@ ngx_mail_smtp_ext_relay_smtps(ngx_smtp_service_t *service)
 }
 
 
-/* holds where smtp_pass_auth is not given */
+/* each holds where ours is not given */
 
 static char *
 ngx_mail_smtp_ext_relay_nginx(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_smtp_relay_conf_t *rcf = conf;
-
-    char       *rv;
-    ngx_str_t  *value;
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_flag_t  *flag;
 
     rv = ngx_smtp_conf_pass_on(cf, cmd, &ngx_mail_proxy_module,
              ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_proxy_module));
@@ -685,8 +739,8 @@ ngx_mail_smtp_ext_relay_nginx(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    rcf->proxy_smtp_auth = (ngx_strcasecmp(value[1].data, (u_char *) "on")
-                            == 0);
+    flag = (ngx_flag_t *) ((u_char *) conf + cmd->offset);
+    *flag = (ngx_strcasecmp(value[1].data, (u_char *) "on") == 0);
 
     return NGX_CONF_OK;
 }

@@ -76,6 +76,11 @@ typedef struct {
 #define NGX_SMTP_PASS_PROXY_V1   1
 #define NGX_SMTP_PASS_PROXY_V2   2
 
+/* smtp_pass_xclient: where it is offered, or everywhere */
+#define NGX_SMTP_PASS_XCLIENT_OFF     0
+#define NGX_SMTP_PASS_XCLIENT_ON      1
+#define NGX_SMTP_PASS_XCLIENT_ALWAYS  2
+
 /* smtp_pass_auth_security: what a secret that can be read is sent over */
 #define NGX_SMTP_PASS_AUTH_VERIFIED  0
 #define NGX_SMTP_PASS_AUTH_TLS       1
@@ -104,11 +109,16 @@ typedef struct {
     ngx_msec_t            tls_retry;         /* ... once it has failed */
     ngx_smtp_peer_tls_conf_t  tls;
     ngx_smtp_client_auth_t  auth;
-    ngx_flag_t            proxy_smtp_auth;   /* of nginx's own directive */
 
     ngx_uint_t            proxy_protocol;
-    ngx_flag_t            xclient;
+    ngx_uint_t            xclient;           /* NGX_SMTP_PASS_XCLIENT_* */
     ngx_flag_t            xforward;
+
+    /* nginx's own directives proxy_smtp_auth, proxy_protocol, xclient */
+
+    ngx_flag_t            nginx_auth;
+    ngx_flag_t            nginx_proxy_protocol;
+    ngx_flag_t            nginx_xclient;
 
     /* of connections made in each way, the second by LMTP */
     ngx_smtp_peer_tag_t  *tags[NGX_SMTP_PASS_TLS_MAX][2];

@@ -41,6 +41,7 @@ struct ngx_smtp_client_identity_s {
     ngx_str_t    proxy;          /* the header; empty: none */
     ngx_str_t    helo;           /* of the client, if it can be said */
     ngx_uint_t   xclient;        /* is to be said */
+    ngx_uint_t   login;          /* there is one to be said */
 
     /* of XCLIENT, as they are sent */
     ngx_str_t    attrs[NGX_SMTP_XCLIENT_MAX];
@@ -96,7 +97,7 @@ ngx_smtp_client_identity_make(ngx_smtp_client_way_t *way,
         return NGX_ERROR;
     }
 
-    if (conf->xclient
+    if (conf->xclient != NGX_SMTP_PASS_XCLIENT_OFF
         && ngx_smtp_client_identity_attrs(identity, s,
                                           way->login.secret.len == 0, pool)
            != NGX_OK)
@@ -384,6 +385,8 @@ ngx_smtp_client_identity_attrs(ngx_smtp_client_identity_t *identity,
         return NGX_ERROR;
     }
 
+    identity->login = login && s->authenticated;
+
     ngx_str_null(&empty);
     ngx_str_set(&proto, "SMTP");
 
@@ -431,8 +434,8 @@ ngx_smtp_client_identity_attrs(ngx_smtp_client_identity_t *identity,
             break;
 
         case NGX_SMTP_XCLIENT_LOGIN:
-            p = ngx_smtp_attr_write(p, (login && s->authenticated)
-                                       ? &s->auth_user : &empty);
+            p = ngx_smtp_attr_write(p, identity->login ? &s->auth_user
+                                                       : &empty);
             break;
 
         case NGX_SMTP_XCLIENT_DESTADDR:
@@ -527,7 +530,14 @@ ngx_smtp_client_identity_offer(ngx_smtp_client_t *client)
      * client for one of the house.
      */
 
-    if (!(attrs & (1 << NGX_SMTP_XCLIENT_ADDR))) {
+    if (attrs & (1 << NGX_SMTP_XCLIENT_ADDR)) {
+        /* all that it wants to know */
+
+    } else if (client->conf->xclient == NGX_SMTP_PASS_XCLIENT_ALWAYS) {
+        attrs = (1 << NGX_SMTP_XCLIENT_ADDR) | (1 << NGX_SMTP_XCLIENT_NAME)
+                | (identity->login << NGX_SMTP_XCLIENT_LOGIN);
+
+    } else {
         ngx_log_error(NGX_LOG_ERR, client->connection->log, 0,
                       "upstream does not offer XCLIENT with ADDR");
         return ngx_smtp_client_identity_failed(client);

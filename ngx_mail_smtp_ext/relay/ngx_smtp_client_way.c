@@ -202,7 +202,7 @@ ngx_smtp_client_way(ngx_smtp_client_way_t *way, ngx_smtp_relay_conf_t *conf,
     ngx_smtp_login_t  *login;
 
     identified = (conf->proxy_protocol != NGX_SMTP_PASS_PROXY_OFF
-                  || conf->xclient);
+                  || conf->xclient != NGX_SMTP_PASS_XCLIENT_OFF);
 
     ngx_memzero(way, sizeof(ngx_smtp_client_way_t));
 

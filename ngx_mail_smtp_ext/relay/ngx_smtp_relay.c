@@ -280,7 +280,9 @@ ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
     op->cancel = ngx_smtp_relay_cancel;
     op->worker = relay;
 
-    if (relay->conf->xclient && relay->way.conf == NULL) {
+    if (relay->conf->xclient != NGX_SMTP_PASS_XCLIENT_OFF
+        && relay->way.conf == NULL)
+    {
 
         /* the next hop will want to know the client's name */
 

@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(34);
+$t->plan(39);
 
 $t->certificate('localhost');
 
@@ -74,6 +74,22 @@ mail {
         smtp_pass_auth          off;
         smtp_max_errors         100;
         smtp_banner_delay       0;
+    }
+
+    server {
+        listen          127.0.0.1:%%PORT_xclient%%;
+        protocol        smtp_ext;
+        xclient         on;
+        proxy_protocol  on;
+    }
+
+    server {
+        listen                    127.0.0.1:%%PORT_xclient_ours%%;
+        protocol                  smtp_ext;
+        xclient                   on;
+        proxy_protocol            on;
+        smtp_pass_xclient         off;
+        smtp_pass_proxy_protocol  off;
     }
 
     server {
@@ -155,6 +171,30 @@ $c = connected();
 $c->cmd('FOO') for 1 .. 3;
 is $c->read_reply(), '421 4.7.0 Too many errors, closing connection',
    'max_errors';
+
+# xclient, proxy_protocol
+
+my $proxied = $t->server('proxied', proxy => 1, ehlo => [ 'PIPELINING' ]);
+my $to_mta = $http->{o}{default};
+
+$http->set(default => { headers => [
+    'Auth-Status' => 'OK', 'Auth-Server' => '127.0.0.1',
+    'Auth-Port' => $t->port('proxied') ] });
+$c = connected('xclient');
+$c->mail('a@b.example');
+like $c->rcpt('c@d.example'), qr/^250 /, 'xclient, proxy_protocol';
+like +($proxied->proxies())[0], qr/^PROXY TCP4 /, 'there is the header';
+is +($proxied->commands(1))[1], 'XCLIENT ADDR=127.0.0.1 NAME=[UNAVAILABLE]',
+   'and XCLIENT, though it is not offered';
+$http->set(default => $to_mta);
+
+my $connections = $mta->connections();
+
+$c = connected('xclient_ours');
+$c->mail('a@b.example');
+like $c->rcpt('c@d.example'), qr/^250 /, 'ours go before';
+ok !(grep { /^(?:PROXY|XCLIENT)/ } $mta->commands($connections + 1)),
+   'nobody is introduced';
 
 # of the server{} itself
 

@@ -28,7 +28,7 @@ my %contexts = (
 );
 
 my %nginx = map { $_ => 1 } qw/ auth_http auth_http_header auth_http_timeout
-    auth_http_pass_client_cert proxy_smtp_auth /;
+    auth_http_pass_client_cert proxy_smtp_auth proxy_protocol xclient /;
 
 my (%code, %words, %value, @foreign, @seen);
 

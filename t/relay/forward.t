@@ -14,7 +14,7 @@ use Test::Nginx::SmtpExt;
 use Test::Nginx::SmtpExt::Util qw/ scaled /;
 
 my $t = Test::Nginx::SmtpExt->new();
-my $ms = scaled(400);
+my $ms = scaled(1500);
 
 my @all = qw/ NAME ADDR PORT PROTO HELO IDENT SOURCE /;
 my @ext = (qw/ PIPELINING 8BITMIME CHUNKING /, "XFORWARD @all");

@@ -16,7 +16,7 @@ use Test::Nginx::SmtpExt::Util qw/ scaled /;
 
 my $t = Test::Nginx::SmtpExt->new();
 my $dir = $t->testdir();
-my $ms = scaled(400);
+my $ms = scaled(1500);
 
 $t->certificate('ca', is_ca => 1);
 $t->certificate('mx.example.com', ca => 'ca');
@@ -73,6 +73,7 @@ my %servers = (
                          smtp_pass_mode buffered;',
     xclient_once => 'smtp_pass_xclient on; smtp_pass_tls off;
                      smtp_next_upstream error timeout mail_4xx;',
+    xclient_always => "smtp_pass_xclient always; smtp_pass_tls off; $auth",
     nobody => 'smtp_pass_tls off;',
 );
 
@@ -222,7 +223,7 @@ sub logged {
            =~ s/^.* \[debug\] .*\n//mgr;
 }
 
-$t->plan(160)->run();
+$t->plan(164)->run();
 
 # PROXY, version 1
 
@@ -515,6 +516,20 @@ for (
     is said($mta), "$xclient$attrs $mail", 'that is said';
     $c->quit();
 }
+
+prepare(ehlo => [ @ext, 'XCLIENT NAME' ]);
+$c = client('xclient_always');
+is rcpt($c), $ok, 'always: taken';
+is said($mta), "${xclient}ADDR=127.0.0.1 NAME=[UNAVAILABLE] $mail",
+   'though it is not offered';
+$c->quit();
+
+$c = client('xclient_always');
+$c->auth_plain('alice@example.com', 'x');
+is rcpt($c), $ok, 'after a login: taken';
+is said($mta), "${xclient}ADDR=127.0.0.1 LOGIN=alice\@example.com"
+               . " NAME=[UNAVAILABLE] $mail", 'with the name';
+$c->quit();
 
 for my $ehlo ([ @ext ], [ @ext, 'XCLIENT' ], [ @ext, 'XCLIENT NAME HELO' ]) {
     prepare(ehlo => $ehlo);

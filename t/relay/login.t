@@ -17,7 +17,7 @@ use Test::Nginx::SmtpExt::Util qw/ scaled /;
 
 my $t = Test::Nginx::SmtpExt->new();
 my $dir = $t->testdir();
-my $ms = scaled(400);
+my $ms = scaled(1500);
 
 $t->certificate('ca', is_ca => 1);
 $t->certificate('next', ca => 'ca', san => [ 'IP:127.0.0.1' ]);

@@ -18,7 +18,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll scaled /;
 
 my $t = Test::Nginx::SmtpExt->new();
 my $dir = $t->testdir();
-my $ms = scaled(400);
+my $ms = scaled(1500);
 
 $t->certificate('ca', is_ca => 1);
 $t->certificate('good', ca => 'ca', cn => 'next.example');
