@@ -140,7 +140,8 @@ $c->dialogue('one is refused, one is to come back',
 like $c->data("hello\r\n"), qr/^250 2\.0\.0 OK id=/, 'the message is taken';
 is_deeply +($mta->messages())[-1]{to}, [ 'a@example.com', 'd@example.com' ],
     'for those who were accepted';
-is $mta->connections(), 1, 'all on one connection';
+is $mta->connections(), 2,
+    'all on one connection, but what came after a 354 to RCPT';
 like $t->wait_log(qr/^(250 .*)$/m, 'access.log'), qr/^250 "250 2.0.0 taken" 2$/,
      'the log counts the accepted ones';
 
