@@ -90,6 +90,7 @@ struct ngx_smtp_dest_s {
     unsigned                     refuses:1;  /* whoever is sent there */
     unsigned                     many:1;     /* it stands for: resolve() */
     unsigned                     drops:1;    /* whatever is: it can't fail */
+    unsigned                     mailbox:1;  /* it is the recipient's */
 };
 
 
@@ -117,6 +118,8 @@ struct ngx_smtp_delivery_s {
     ngx_smtp_op_t                op;         /* of deliver() */
     ngx_smtp_verdict_t           verdict;    /* for those without their own */
     ngx_smtp_delivery_log_t      log;
+    ngx_str_t                    remote;     /* what its server calls itself;
+                                                empty: it has not been heard */
 
     void                       (*ready_handler)(ngx_smtp_delivery_t *d);
 

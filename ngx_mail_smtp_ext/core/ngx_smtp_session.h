@@ -78,6 +78,7 @@ struct ngx_smtp_service_s {
                                                 by relay/ */
     ngx_smtp_dest_t     *report;             /* smtp_mixed_result bounce, of
                                                 the report; NULL: single */
+    ngx_smtp_dest_t     *success_report;     /* where it goes; NULL: off */
 
     ngx_array_t         *auth_dests;         /* of ngx_smtp_dest_t *: where an
                                                 auth service may route to;

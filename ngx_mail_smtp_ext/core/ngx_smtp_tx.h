@@ -75,6 +75,9 @@ struct ngx_smtp_rcpt_s {
                                                 LMTP; code 0: as tx->verdict */
     ngx_uint_t               n;              /* 0, 1, ... in tx */
     unsigned                 allowed:1;      /* for whoever the client is */
+    unsigned                 confirm:1;      /* the sender is to hear from us
+                                                that it was taken; by esmtp/,
+                                                anew for each server */
 };
 
 

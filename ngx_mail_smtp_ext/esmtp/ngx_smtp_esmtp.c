@@ -40,6 +40,8 @@ static ngx_uint_t ngx_smtp_esmtp_impossible(ngx_smtp_session_t *s,
     ngx_uint_t bit);
 static ngx_uint_t ngx_smtp_esmtp_everywhere(ngx_smtp_session_t *s,
     ngx_uint_t bit);
+static ngx_uint_t ngx_smtp_esmtp_reported(ngx_smtp_session_t *s,
+    ngx_smtp_dest_t *dest, ngx_uint_t bit);
 
 
 void
@@ -346,7 +348,9 @@ ngx_smtp_esmtp_impossible(ngx_smtp_session_t *s, ngx_uint_t bit)
     for (i = 0; i < dests->nelts; i++) {
         caps = dest[i]->caps;
 
-        if (caps == NULL || !caps->fixed || (caps->extensions & bit)) {
+        if (caps == NULL || !caps->fixed || (caps->extensions & bit)
+            || ngx_smtp_esmtp_reported(s, dest[i], bit))
+        {
             return 0;
         }
     }
@@ -376,12 +380,27 @@ ngx_smtp_esmtp_everywhere(ngx_smtp_session_t *s, ngx_uint_t bit)
     for (i = 0; i < dests->nelts; i++) {
         caps = dest[i]->caps;
 
+        if (ngx_smtp_esmtp_reported(s, dest[i], bit)) {
+            continue;
+        }
+
         if (caps == NULL || !caps->known || !(caps->extensions & bit)) {
             return 0;
         }
     }
 
     return i != 0;
+}
+
+
+/* DSN of a mailbox: what RFC 3461, 5.2.3, wants to be told we tell */
+
+static ngx_uint_t
+ngx_smtp_esmtp_reported(ngx_smtp_session_t *s, ngx_smtp_dest_t *dest,
+    ngx_uint_t bit)
+{
+    return bit == NGX_SMTP_EXT_DSN && dest->mailbox
+           && s->service->success_report;
 }
 
 

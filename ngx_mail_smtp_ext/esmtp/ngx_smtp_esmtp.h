@@ -240,8 +240,16 @@ ngx_int_t ngx_smtp_esmtp_room(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     ngx_smtp_verdict_t *verdict);
 
 
-/* DSN: is the sender to be told when rcpt does not get the message? */
+/*
+ * DSN: is the sender to be told when rcpt does not get the message?  Never to
+ * be told anything?
+ */
 ngx_uint_t ngx_smtp_esmtp_dsn_failure(ngx_smtp_rcpt_t *rcpt);
+ngx_uint_t ngx_smtp_esmtp_dsn_never(ngx_smtp_rcpt_t *rcpt);
+
+/* reports on success can be sent for this transaction */
+#define ngx_smtp_esmtp_dsn_reports(tx)                                       \
+    ((tx)->session->service->success_report && (tx)->mail_from.len)
 
 /* of a transaction with BY: seconds to its time, negative: behind it */
 time_t ngx_smtp_esmtp_deliver_by(ngx_smtp_tx_t *tx);

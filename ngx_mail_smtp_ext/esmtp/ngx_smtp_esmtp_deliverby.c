@@ -13,9 +13,8 @@
 /*
  * DELIVERBY, RFC 2852.  By-mode R, "return": only to a next hop that has the
  * extension, and in time.  By-mode N, "notify": anywhere; where the next hop
- * lacks it but has DSN, notifications of delay are asked for (4.1.4.2, in
- * ngx_smtp_esmtp_dsn.c).  The "relayed" notifications of 4.1.4 are not
- * written, since nothing is kept here.
+ * lacks it the sender is told (4.1.4.2), by rcpt->confirm, and if that has DSN,
+ * notifications of delay are asked for, in ngx_smtp_esmtp_dsn.c.
  */
 
 
@@ -41,6 +40,8 @@ static void ngx_smtp_esmtp_by_left(ngx_smtp_by_t *by, ngx_smtp_tx_t *tx);
 static void ngx_smtp_esmtp_by_answer(ngx_smtp_caps_t *caps, ngx_str_t *args);
 static u_char *ngx_smtp_esmtp_by_emit(ngx_smtp_caps_t *caps,
     ngx_smtp_tx_t *tx, u_char *p, u_char *end);
+static void ngx_smtp_esmtp_by_confirm(ngx_smtp_caps_t *caps,
+    ngx_smtp_tx_t *tx, ngx_smtp_by_t *by);
 static ngx_int_t ngx_smtp_esmtp_by_check(ngx_smtp_caps_t *caps,
     ngx_smtp_tx_t *tx, ngx_smtp_verdict_t *verdict);
 
@@ -240,6 +241,44 @@ ngx_smtp_esmtp_by_emit(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx, u_char *p,
 }
 
 
+/*
+ * 4.1.4: who passes on a message with T, or with N to a server without the
+ * extension while there is time, tells the sender, asked for or not.
+ */
+
+static void
+ngx_smtp_esmtp_by_confirm(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
+    ngx_smtp_by_t *by)
+{
+    ngx_queue_t      *q;
+    ngx_smtp_rcpt_t  *rcpt;
+
+    if (!by->trace
+        && (by->by_return || by->time <= 0
+            || (caps->extensions & NGX_SMTP_EXT_DELIVERBY)))
+    {
+        return;
+    }
+
+    if (tx->rcpt || !ngx_smtp_esmtp_dsn_reports(tx)) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&tx->rcpts);
+         q != ngx_queue_sentinel(&tx->rcpts);
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        if (ngx_smtp_tx_concerns(tx, rcpt) && !rcpt->dest->mailbox
+            && !rcpt->dest->drops && !ngx_smtp_esmtp_dsn_never(rcpt))
+        {
+            rcpt->confirm = 1;
+        }
+    }
+}
+
+
 /* 4.1.3 and 4.1.4.1 */
 
 static ngx_int_t
@@ -253,6 +292,10 @@ ngx_smtp_esmtp_by_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     }
 
     ngx_smtp_esmtp_by_left(&by, tx);
+
+    /* behind DSN's check in the table, which begins anew with confirm */
+
+    ngx_smtp_esmtp_by_confirm(caps, tx, &by);
 
     if (!by.by_return) {
         return NGX_OK;

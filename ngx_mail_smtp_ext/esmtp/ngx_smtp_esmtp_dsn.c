@@ -12,11 +12,10 @@
 
 /*
  * DSN, RFC 3461: the wishes of the sender for notifications, checked here and
- * carried to the next hop as they are.  A message is never kept here after it
- * was answered, so the notifications of 5.2.2 and 5.2.3 that are due once it
- * was taken, "relayed" and "delivered", are not written: a line in the error
- * log says so.  "failed" and "delayed" ones never are due here: the client has
- * the refusal as the reply.
+ * carried to the next hop as they are.  Where it has no DSN, rcpt->confirm says
+ * who is due a notification of success, "relayed" or "delivered" (5.2.2,
+ * 5.2.3), by smtp_success_report.  "failed" and "delayed" ones never are due
+ * here: the client has the refusal as the reply.
  */
 
 
@@ -318,6 +317,18 @@ ngx_smtp_esmtp_dsn_failure(ngx_smtp_rcpt_t *rcpt)
 }
 
 
+ngx_uint_t
+ngx_smtp_esmtp_dsn_never(ngx_smtp_rcpt_t *rcpt)
+{
+    ngx_str_t  *notify;
+
+    notify = &rcpt->params[NGX_SMTP_PARAM_NOTIFY];
+
+    return notify->data
+           && (ngx_smtp_esmtp_dsn_wishes(notify) & NGX_SMTP_DSN_NEVER);
+}
+
+
 /* 0: it is no list of what may be wished */
 
 static ngx_uint_t
@@ -506,7 +517,8 @@ ngx_smtp_esmtp_dsn_emit_ascii(u_char *dst, ngx_str_t *orcpt)
 
 /*
  * 5.1: nothing is refused for its parameters.  5.2.2 and 5.2.3: the message
- * goes on without them, and who asked to be told of success is not.
+ * goes on without them, and who asked to be told of success is to be told by
+ * us.  What is discarded was no success.
  */
 
 static ngx_int_t
@@ -517,7 +529,7 @@ ngx_smtp_esmtp_dsn_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     ngx_queue_t      *q;
     ngx_smtp_rcpt_t  *rcpt;
 
-    if (tx->rcpt || (caps->extensions & NGX_SMTP_EXT_DSN)) {
+    if (tx->rcpt) {
         return NGX_OK;
     }
 
@@ -528,9 +540,24 @@ ngx_smtp_esmtp_dsn_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
         rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
         notify = &rcpt->params[NGX_SMTP_PARAM_NOTIFY];
 
-        if (ngx_smtp_tx_concerns(tx, rcpt) && notify->data
-            && (ngx_smtp_esmtp_dsn_wishes(notify) & NGX_SMTP_DSN_SUCCESS))
+        if (!ngx_smtp_tx_concerns(tx, rcpt)) {
+            continue;
+        }
+
+        /* a server that was tried before may have lacked it */
+
+        rcpt->confirm = 0;
+
+        if ((caps->extensions & NGX_SMTP_EXT_DSN) || notify->data == NULL
+            || !(ngx_smtp_esmtp_dsn_wishes(notify) & NGX_SMTP_DSN_SUCCESS))
         {
+            continue;
+        }
+
+        if (ngx_smtp_esmtp_dsn_reports(tx) && !rcpt->dest->drops) {
+            rcpt->confirm = 1;
+
+        } else {
             ngx_log_error(NGX_LOG_INFO, tx->session->connection->log, 0,
                           "destination has no DSN, the sender will not be "
                           "told of success, recipient: %V", &rcpt->given);

@@ -38,6 +38,8 @@ static ngx_int_t ngx_smtp_client_write_commands(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_write_body(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_recv(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_parse(ngx_smtp_client_t *client);
+static void ngx_smtp_client_domain(ngx_smtp_client_t *client,
+    ngx_str_t *text);
 static void ngx_smtp_client_line(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_answer(ngx_smtp_client_t *client);
 static ngx_int_t ngx_smtp_client_ready(ngx_smtp_client_t *client);
@@ -499,6 +501,46 @@ ngx_smtp_client_parse(ngx_smtp_client_t *client)
 }
 
 
+/* RFC 5321, 4.1.1.1: the reply to EHLO begins with its name */
+
+static void
+ngx_smtp_client_domain(ngx_smtp_client_t *client, ngx_str_t *text)
+{
+    u_char     *end, *last;
+    ngx_str_t  *domain;
+
+    domain = &client->domain;
+    domain->len = 0;
+
+    last = text->data + text->len;
+    end = ngx_strlchr(text->data, last, ' ');
+
+    if (end == NULL) {
+        end = last;
+    }
+
+    if (end - text->data > NGX_SMTP_DOMAIN_MAX
+        || (ngx_smtp_domain_parse(text->data, end) != end
+            && ngx_smtp_literal_parse(text->data, end) != end))
+    {
+        return;
+    }
+
+    /* once for a connection, whatever it says after STARTTLS or XCLIENT */
+
+    if (domain->data == NULL) {
+        domain->data = ngx_pnalloc(client->connection->pool,
+                                   NGX_SMTP_DOMAIN_MAX);
+        if (domain->data == NULL) {
+            return;
+        }
+    }
+
+    domain->len = end - text->data;
+    ngx_memcpy(domain->data, text->data, domain->len);
+}
+
+
 /* a line of a reply: its text is gathered, or it is a keyword of EHLO's */
 
 static void
@@ -515,6 +557,13 @@ ngx_smtp_client_line(ngx_smtp_client_t *client)
         reply->len = 0;
         client->masked = 0;
         ngx_memzero(&client->reply.enhanced, sizeof(ngx_smtp_enhanced_t));
+
+        if ((client->state == NGX_SMTP_CLIENT_EHLO
+             || client->state == NGX_SMTP_CLIENT_HELO)
+            && client->parser.code == 250)
+        {
+            ngx_smtp_client_domain(client, &text);
+        }
 
     } else if (client->state == NGX_SMTP_CLIENT_EHLO
                && client->parser.code == 250)

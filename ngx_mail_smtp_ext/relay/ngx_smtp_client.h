@@ -163,6 +163,7 @@ struct ngx_smtp_client_s {
     socklen_t               socklen;
     ngx_str_t               name;            /* "127.0.0.1:25" */
     ngx_str_t               host;            /* as configured */
+    ngx_str_t               domain;          /* as it calls itself, or empty */
     ngx_smtp_peer_tag_t    *tag;             /* for whom it can be kept */
 
     ngx_smtp_login_t       *login;           /* NULL: none, or it is done */

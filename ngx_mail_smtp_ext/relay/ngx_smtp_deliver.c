@@ -62,6 +62,9 @@ static void ngx_smtp_deliver_settle(ngx_smtp_deliver_t *deliver);
 static void ngx_smtp_deliver_count(ngx_smtp_tx_t *tx,
     ngx_smtp_outcome_t *outcome);
 static void ngx_smtp_deliver_reported(ngx_smtp_op_t *op);
+static void ngx_smtp_deliver_confirm(ngx_smtp_deliver_t *deliver);
+static void ngx_smtp_deliver_confirmed(ngx_smtp_op_t *op);
+static void ngx_smtp_deliver_end(ngx_smtp_deliver_t *deliver);
 static void ngx_smtp_deliver_cancel(ngx_smtp_op_t *op);
 
 
@@ -524,7 +527,6 @@ static void
 ngx_smtp_deliver_settle(ngx_smtp_deliver_t *deliver)
 {
     ngx_smtp_tx_t       *tx;
-    ngx_smtp_rcpt_t     *rcpt;
     ngx_smtp_outcome_t   outcome;
 
     tx = deliver->tx;
@@ -537,23 +539,11 @@ ngx_smtp_deliver_settle(ngx_smtp_deliver_t *deliver)
         ngx_smtp_op_start(&deliver->wait, &tx->ops, ngx_smtp_deliver_reported,
                           deliver, tx->session->connection->log);
 
-        ngx_smtp_report_send(tx, &deliver->wait);
+        ngx_smtp_report_send(tx, NGX_SMTP_REPORT_REFUSED, &deliver->wait);
         return;
     }
 
-    /* of several refusals a temporary one counts: it may turn out well */
-
-    rcpt = outcome.temporary ? outcome.temporary : outcome.permanent;
-
-    if (rcpt == NULL
-        || (outcome.taken && tx->mixed == NGX_SMTP_MIXED_EACH))
-    {
-        rcpt = outcome.accepted;
-    }
-
-    tx->verdict = rcpt->verdict;
-
-    ngx_smtp_op_finish(deliver->op, NGX_DONE);
+    ngx_smtp_deliver_confirm(deliver);
 }
 
 
@@ -608,21 +598,79 @@ ngx_smtp_deliver_count(ngx_smtp_tx_t *tx, ngx_smtp_outcome_t *outcome)
 static void
 ngx_smtp_deliver_reported(ngx_smtp_op_t *op)
 {
-    ngx_smtp_tx_t       *tx;
     ngx_smtp_deliver_t  *deliver;
-    ngx_smtp_outcome_t   outcome;
 
     deliver = op->data;
+
+    if (op->rc == NGX_OK) {
+        ngx_smtp_deliver_confirm(deliver);
+        return;
+    }
+
+    ngx_smtp_verdict_set(&deliver->tx->verdict, NGX_SMTP_REPLY_REPORT_LOST);
+
+    ngx_smtp_op_finish(deliver->op, NGX_DONE);
+}
+
+
+/*
+ * The sender is told of those who have got it, where nobody else will do so.
+ * The message is theirs, whatever becomes of the report: to be sent again
+ * would be worse than not to be heard of.
+ */
+
+static void
+ngx_smtp_deliver_confirm(ngx_smtp_deliver_t *deliver)
+{
+    ngx_smtp_tx_t  *tx;
+
+    tx = deliver->tx;
+
+    if (!ngx_smtp_esmtp_dsn_reports(tx)
+        || !ngx_smtp_report_due(tx, NGX_SMTP_REPORT_TAKEN))
+    {
+        ngx_smtp_deliver_end(deliver);
+        return;
+    }
+
+    ngx_smtp_op_start(&deliver->wait, &tx->ops, ngx_smtp_deliver_confirmed,
+                      deliver, tx->session->connection->log);
+
+    ngx_smtp_report_send(tx, NGX_SMTP_REPORT_TAKEN, &deliver->wait);
+}
+
+
+static void
+ngx_smtp_deliver_confirmed(ngx_smtp_op_t *op)
+{
+    ngx_smtp_deliver_end(op->data);
+}
+
+
+/* those who were refused have had their report, or a reply of their own */
+
+static void
+ngx_smtp_deliver_end(ngx_smtp_deliver_t *deliver)
+{
+    ngx_smtp_tx_t       *tx;
+    ngx_smtp_rcpt_t     *rcpt;
+    ngx_smtp_outcome_t   outcome;
+
     tx = deliver->tx;
 
     ngx_smtp_deliver_count(tx, &outcome);
 
-    if (op->rc == NGX_OK) {
-        tx->verdict = outcome.accepted->verdict;
+    /* of several refusals a temporary one counts: it may turn out well */
 
-    } else {
-        ngx_smtp_verdict_set(&tx->verdict, NGX_SMTP_REPLY_REPORT_LOST);
+    rcpt = outcome.temporary ? outcome.temporary : outcome.permanent;
+
+    if (rcpt == NULL
+        || (outcome.taken && tx->mixed != NGX_SMTP_MIXED_NEVER))
+    {
+        rcpt = outcome.accepted;
     }
+
+    tx->verdict = rcpt->verdict;
 
     ngx_smtp_op_finish(deliver->op, NGX_DONE);
 }

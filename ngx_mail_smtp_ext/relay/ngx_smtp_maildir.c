@@ -83,11 +83,11 @@ const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir = {
 
 
 /*
- * Nothing is told to a sender afterwards (DSN), nothing held back
- * (FUTURERELEASE) or to be asked for later (MTRK), and nobody knows since when
- * a mailbox has been whose (RRVS).  Lines are kept with LF, so what need not
- * be lines can't be kept (BINARYMIME).  There are no lists to be expanded
- * (EXPN), and no queues to be started (ETRN).
+ * Nothing is told to a sender by it (DSN: smtp_success_report does), nothing
+ * held back (FUTURERELEASE) or to be asked for later (MTRK), and nobody knows
+ * since when a mailbox has been whose (RRVS).  Lines are kept with LF, so what
+ * need not be lines can't be kept (BINARYMIME).  There are no lists to be
+ * expanded (EXPN), and no queues to be started (ETRN).
  */
 
 static ngx_smtp_caps_t  ngx_smtp_maildir_caps = {
@@ -128,6 +128,7 @@ ngx_smtp_maildir_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
     if (rv == NGX_CONF_OK) {
         dest->conf = conf;
         dest->caps = &ngx_smtp_maildir_caps;
+        dest->mailbox = 1;
         dest->many = (conf->parts != NULL);
     }
 

@@ -567,6 +567,8 @@ ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
         (void) ngx_smtp_tx_copy(tx, &d->log.addr, &relay->peer.name);
     }
 
+    ngx_str_null(&d->remote);
+
     /* a kept one may have been closed by its server: then the next of them */
 
     while ((c = ngx_smtp_peer_kept(&relay->peer)) != NULL) {

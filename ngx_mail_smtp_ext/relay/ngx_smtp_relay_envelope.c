@@ -33,6 +33,7 @@
 #define NGX_SMTP_RELAY_QUIET  1000
 
 
+static ngx_int_t ngx_smtp_relay_remote(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay);
 static ngx_uint_t ngx_smtp_relay_goes_on(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_send(ngx_smtp_relay_t *relay);
@@ -90,6 +91,10 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
 
     relay->tx->delivery = relay->delivery;
 
+    if (relay->deliver && ngx_smtp_relay_remote(relay) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_smtp_esmtp_check(&client->caps, relay->tx, &relay->failure)
         != NGX_OK)
     {
@@ -135,6 +140,26 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
     }
 
     return ngx_smtp_relay_send(relay);
+}
+
+
+/* for reports, which may have to be written once the client is gone */
+
+static ngx_int_t
+ngx_smtp_relay_remote(ngx_smtp_relay_t *relay)
+{
+    ngx_smtp_tx_t       *tx;
+    ngx_smtp_service_t  *service;
+
+    tx = relay->tx;
+    service = tx->session->service;
+
+    if (service->report == NULL && service->success_report == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_smtp_tx_copy(tx, &relay->delivery->remote,
+                            &relay->client->domain);
 }
 
 

@@ -18,8 +18,8 @@
  * those who took it, and the reply to the client waits for it.
  *
  * Of the message its header is returned (RFC 6522, 4, text/rfc822-headers): a
- * front does not keep messages, and the sender has it.  Which server said no
- * stays inside.
+ * front does not keep messages, and the sender has it.  Of one that was not
+ * kept at all (smtp_pass_mode stream) nothing is.
  */
 
 
@@ -29,9 +29,12 @@
 /* of a next hop's text, RFC 5321, 4.5.3.1.5 */
 #define NGX_SMTP_REPORT_TEXT_MAX      512
 
-/* the fixed words of the report, of one recipient, with dates and codes */
+/*
+ * The fixed words of the report, of one recipient, with dates, codes and twice
+ * the name of a server.
+ */
 #define NGX_SMTP_REPORT_FIXED         2048
-#define NGX_SMTP_REPORT_RCPT_FIXED    512
+#define NGX_SMTP_REPORT_RCPT_FIXED    (512 + 2 * NGX_SMTP_DOMAIN_MAX)
 
 #define NGX_SMTP_REPORT_BOUNDARY_LEN  (NGX_SMTP_ID_LEN + 16)
 
@@ -39,6 +42,8 @@
 typedef struct {
     ngx_smtp_tx_t            *tx;        /* the client's */
     ngx_smtp_tx_t            *child;     /* the report */
+    ngx_smtp_dest_t          *dest;      /* where it goes */
+    ngx_smtp_report_kind_e    kind;
     ngx_smtp_op_t            *op;        /* NULL: cancelled */
     ngx_smtp_op_t             wait;      /* for the spool */
     ngx_smtp_spool_reader_t   reader;
@@ -58,8 +63,15 @@ static ngx_int_t ngx_smtp_report_write(ngx_smtp_report_t *report, size_t len);
 static size_t ngx_smtp_report_size(ngx_smtp_report_t *report);
 static u_char *ngx_smtp_report_header(ngx_smtp_report_t *report, u_char *p);
 static u_char *ngx_smtp_report_explain(ngx_smtp_report_t *report, u_char *p);
+static u_char *ngx_smtp_report_words(ngx_smtp_report_t *report, u_char *p,
+    ngx_smtp_rcpt_t *rcpt);
 static u_char *ngx_smtp_report_status(ngx_smtp_report_t *report, u_char *p);
+static u_char *ngx_smtp_report_times(ngx_smtp_report_t *report, u_char *p);
 static u_char *ngx_smtp_report_rcpt(ngx_smtp_report_t *report, u_char *p,
+    ngx_smtp_rcpt_t *rcpt);
+static char *ngx_smtp_report_action(ngx_smtp_report_t *report,
+    ngx_smtp_rcpt_t *rcpt);
+static u_char *ngx_smtp_report_remote(ngx_smtp_report_t *report, u_char *p,
     ngx_smtp_rcpt_t *rcpt);
 static u_char *ngx_smtp_report_xtext(u_char *p, ngx_str_t *value);
 static u_char *ngx_smtp_report_verdict(u_char *p,
@@ -69,6 +81,8 @@ static u_char *ngx_smtp_report_returned(ngx_smtp_report_t *report, u_char *p,
     size_t len);
 static ngx_smtp_rcpt_t *ngx_smtp_report_next(ngx_smtp_report_t *report,
     ngx_smtp_rcpt_t *rcpt);
+static ngx_smtp_rcpt_t *ngx_smtp_report_find(ngx_smtp_tx_t *tx,
+    ngx_smtp_report_kind_e kind, ngx_smtp_rcpt_t *rcpt);
 static void ngx_smtp_report_done(ngx_smtp_op_t *op);
 static void ngx_smtp_report_finish(ngx_smtp_report_t *report, ngx_int_t rc);
 static void ngx_smtp_report_cancel(ngx_smtp_op_t *op);
@@ -78,11 +92,20 @@ static void ngx_smtp_report_cancel(ngx_smtp_op_t *op);
     ngx_smtp_is_8bit((s)->data, (s)->data + (s)->len)
 
 
-void
-ngx_smtp_report_send(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
+ngx_uint_t
+ngx_smtp_report_due(ngx_smtp_tx_t *tx, ngx_smtp_report_kind_e kind)
 {
-    ssize_t             n;
-    ngx_smtp_report_t  *report;
+    return ngx_smtp_report_find(tx, kind, NULL) != NULL;
+}
+
+
+void
+ngx_smtp_report_send(ngx_smtp_tx_t *tx, ngx_smtp_report_kind_e kind,
+    ngx_smtp_op_t *op)
+{
+    ssize_t              n;
+    ngx_smtp_report_t   *report;
+    ngx_smtp_service_t  *service;
 
     report = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_report_t));
 
@@ -91,11 +114,21 @@ ngx_smtp_report_send(ngx_smtp_tx_t *tx, ngx_smtp_op_t *op)
         return;
     }
 
+    service = tx->session->service;
+
     report->tx = tx;
     report->op = op;
+    report->kind = kind;
+    report->dest = (kind == NGX_SMTP_REPORT_TAKEN) ? service->success_report
+                                                   : service->report;
 
     op->worker = report;
     op->cancel = ngx_smtp_report_cancel;
+
+    if (tx->spool == NULL || tx->stream) {
+        ngx_smtp_report_deliver(report, 0);
+        return;
+    }
 
     report->reader.spool = tx->spool;
     report->reader.size = NGX_SMTP_REPORT_HEADER_MAX;
@@ -145,7 +178,7 @@ ngx_smtp_report_deliver(ngx_smtp_report_t *report, size_t len)
     ngx_smtp_dest_t      *dest;
     ngx_smtp_delivery_t  *d;
 
-    dest = report->tx->session->service->report;
+    dest = report->dest;
 
     if (ngx_smtp_report_child(report) != NGX_OK
         || ngx_smtp_report_envelope(report) != NGX_OK
@@ -210,7 +243,7 @@ static ngx_int_t
 ngx_smtp_report_envelope(ngx_smtp_report_t *report)
 {
     ngx_smtp_tx_t        *tx, *child;
-    ngx_smtp_rcpt_t      *rcpt, *failed;
+    ngx_smtp_rcpt_t      *rcpt, *about;
     ngx_smtp_delivery_t  *d;
 
     tx = report->tx;
@@ -225,7 +258,7 @@ ngx_smtp_report_envelope(ngx_smtp_report_t *report)
     }
 
     rcpt->given = rcpt->addr;
-    rcpt->dest = tx->session->service->report;
+    rcpt->dest = report->dest;
 
     d = ngx_smtp_delivery_get(child, rcpt->dest);
     if (d == NULL) {
@@ -242,11 +275,11 @@ ngx_smtp_report_envelope(ngx_smtp_report_t *report)
 
     report->utf8 = ngx_smtp_report_is_8bit(&rcpt->addr);
 
-    for (failed = ngx_smtp_report_next(report, NULL);
-         failed;
-         failed = ngx_smtp_report_next(report, failed))
+    for (about = ngx_smtp_report_next(report, NULL);
+         about;
+         about = ngx_smtp_report_next(report, about))
     {
-        report->utf8 |= ngx_smtp_report_is_8bit(&failed->given);
+        report->utf8 |= ngx_smtp_report_is_8bit(&about->given);
     }
 
     child->utf8 = report->utf8;
@@ -342,7 +375,7 @@ ngx_smtp_report_header(ngx_smtp_report_t *report, u_char *p)
     return ngx_sprintf(p,
                        "From: Mail Delivery System <MAILER-DAEMON@%V>" CRLF
                        "To: <%V>" CRLF
-                       "Subject: Undelivered Mail Returned to Sender" CRLF
+                       "Subject: %s" CRLF
                        "Date: %*s" CRLF
                        "Message-ID: <%*s@%V>" CRLF
                        "Auto-Submitted: auto-replied" CRLF
@@ -353,6 +386,9 @@ ngx_smtp_report_header(ngx_smtp_report_t *report, u_char *p)
                        "%s"
                        CRLF,
                        name, &report->tx->mail_from,
+                       report->kind == NGX_SMTP_REPORT_TAKEN
+                       ? "Successful Mail Delivery Report"
+                       : "Undelivered Mail Returned to Sender",
                        (size_t) NGX_SMTP_DATE_LEN, report->date,
                        (size_t) NGX_SMTP_ID_LEN, child->id, name,
                        report->utf8 ? "global-" : "",
@@ -376,19 +412,37 @@ ngx_smtp_report_explain(ngx_smtp_report_t *report, u_char *p)
                     CRLF
                     "This is the mail system at host %V." CRLF
                     CRLF
-                    "Your message has been delivered, but not to these "
+                    "Your message has been delivered, %s "
                     "recipients:" CRLF
                     CRLF,
                     (size_t) NGX_SMTP_REPORT_BOUNDARY_LEN, report->boundary,
                     report->utf8 ? "utf-8" : "us-ascii",
                     report->utf8 ? "Content-Transfer-Encoding: 8bit" CRLF : "",
-                    &report->tx->session->service->server_name);
+                    &report->tx->session->service->server_name,
+                    report->kind == NGX_SMTP_REPORT_TAKEN ? "to these"
+                                                          : "but not to these");
 
     for (rcpt = ngx_smtp_report_next(report, NULL);
          rcpt;
          rcpt = ngx_smtp_report_next(report, rcpt))
     {
         p = ngx_sprintf(p, "<%V>:" CRLF "    ", &rcpt->given);
+        p = ngx_smtp_report_words(report, p, rcpt);
+        p = ngx_sprintf(p, CRLF CRLF);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_smtp_report_words(ngx_smtp_report_t *report, u_char *p,
+    ngx_smtp_rcpt_t *rcpt)
+{
+    u_char  *start;
+
+    if (report->kind == NGX_SMTP_REPORT_REFUSED) {
+
         p = ngx_smtp_report_verdict(p, &rcpt->verdict);
 
         if (rcpt->verdict.code / 100 == 4) {
@@ -402,10 +456,25 @@ ngx_smtp_report_explain(ngx_smtp_report_t *report, u_char *p)
                             "same.");
         }
 
-        p = ngx_sprintf(p, CRLF CRLF);
+        return p;
     }
 
-    return p;
+    if (rcpt->dest->mailbox) {
+        return ngx_sprintf(p, "It was put into the mailbox.");
+    }
+
+    p = ngx_sprintf(p, "It was passed on to ");
+    start = p;
+
+    p = ngx_smtp_report_remote(report, p, rcpt);
+
+    if (p == start) {
+        p = ngx_sprintf(p, "another system");
+    }
+
+    return ngx_sprintf(p, "." CRLF
+                       "    Nothing more will be heard of it, unless delivery "
+                       "fails.");
 }
 
 
@@ -435,6 +504,8 @@ ngx_smtp_report_status(ngx_smtp_report_t *report, u_char *p)
         p = ngx_sprintf(p, CRLF);
     }
 
+    p = ngx_smtp_report_times(report, p);
+
     for (rcpt = ngx_smtp_report_next(report, NULL);
          rcpt;
          rcpt = ngx_smtp_report_next(report, rcpt))
@@ -446,12 +517,45 @@ ngx_smtp_report_status(ngx_smtp_report_t *report, u_char *p)
 }
 
 
+/* RFC 2852, 4.1 and 5 */
+
+static u_char *
+ngx_smtp_report_times(ngx_smtp_report_t *report, u_char *p)
+{
+    time_t          arrival, deliver_by;
+    ngx_time_t     *tp;
+    ngx_smtp_tx_t  *tx;
+    u_char          date[NGX_SMTP_DATE_LEN];
+
+    tx = report->tx;
+
+    if (tx->params[NGX_SMTP_PARAM_BY].data == NULL) {
+        return p;
+    }
+
+    tp = ngx_timeofday();
+
+    arrival = tp->sec - (time_t) ((ngx_current_msec - tx->start) / 1000);
+    deliver_by = tp->sec + ngx_smtp_esmtp_deliver_by(tx);
+
+    (void) ngx_smtp_date_write(date, arrival, tp->gmtoff);
+
+    p = ngx_sprintf(p, "Arrival-Date: %*s" CRLF,
+                    (size_t) NGX_SMTP_DATE_LEN, date);
+
+    (void) ngx_smtp_date_write(date, deliver_by, tp->gmtoff);
+
+    return ngx_sprintf(p, "Deliver-By-Date: %*s" CRLF,
+                       (size_t) NGX_SMTP_DATE_LEN, date);
+}
+
+
 static u_char *
 ngx_smtp_report_rcpt(ngx_smtp_report_t *report, u_char *p,
     ngx_smtp_rcpt_t *rcpt)
 {
-    u_char      *semicolon;
-    ngx_str_t   *orcpt, addr;
+    u_char     *semicolon, *start, *name;
+    ngx_str_t  *orcpt, addr;
 
     p = ngx_sprintf(p, CRLF);
 
@@ -473,18 +577,92 @@ ngx_smtp_report_rcpt(ngx_smtp_report_t *report, u_char *p,
     }
 
     p = ngx_sprintf(p, "Final-Recipient: %s; %V" CRLF
-                    "Action: failed" CRLF
+                    "Action: %s" CRLF
                     "Status: ",
                     ngx_smtp_report_is_8bit(&rcpt->given) ? "utf-8" : "rfc822",
-                    &rcpt->given);
+                    &rcpt->given, ngx_smtp_report_action(report, rcpt));
 
     p = ngx_smtp_report_codes(p, &rcpt->verdict);
 
-    p = ngx_sprintf(p, CRLF "Diagnostic-Code: smtp; ");
-    p = ngx_smtp_report_verdict(p, &rcpt->verdict);
+    /* RFC 3461, 6.3 (h), (i): where it went by SMTP */
+
+    if (!rcpt->dest->mailbox) {
+
+        p = ngx_sprintf(p, CRLF);
+        start = p;
+
+        p = ngx_sprintf(p, "Remote-MTA: dns; ");
+        name = p;
+
+        p = ngx_smtp_report_remote(report, p, rcpt);
+        p = (p == name) ? start : ngx_sprintf(p, CRLF);
+
+        p = ngx_sprintf(p, "Diagnostic-Code: smtp; ");
+        p = ngx_smtp_report_verdict(p, &rcpt->verdict);
+    }
 
     return ngx_sprintf(p, CRLF "Last-Attempt-Date: %*s" CRLF,
                        (size_t) NGX_SMTP_DATE_LEN, report->date);
+}
+
+
+static char *
+ngx_smtp_report_action(ngx_smtp_report_t *report, ngx_smtp_rcpt_t *rcpt)
+{
+    if (report->kind == NGX_SMTP_REPORT_REFUSED) {
+        return "failed";
+    }
+
+    return rcpt->dest->mailbox ? "delivered" : "relayed";
+}
+
+
+/*
+ * RFC 3464, 2.3.5, and RFC 3461, 9.3: the next hop's own name, or the address
+ * of one that has not been heard.  Nothing is written where neither is known.
+ */
+
+static u_char *
+ngx_smtp_report_remote(ngx_smtp_report_t *report, u_char *p,
+    ngx_smtp_rcpt_t *rcpt)
+{
+    u_char               *colon;
+    ngx_str_t            *addr;
+    ngx_smtp_delivery_t  *d;
+
+    d = ngx_smtp_delivery_get(report->tx, rcpt->dest);
+
+    if (d->remote.len) {
+        return ngx_cpymem(p, d->remote.data, d->remote.len);
+    }
+
+    addr = &d->log.addr;
+
+    for (colon = addr->data + addr->len; colon > addr->data; colon--) {
+        if (colon[-1] == ':') {
+            break;
+        }
+    }
+
+    if (colon == addr->data || addr->len > NGX_SOCKADDR_STRLEN) {
+        return p;
+    }
+
+    colon--;
+
+    if (addr->data[0] == '[') {
+        return ngx_sprintf(p, "[IPv6:%*s", (size_t) (colon - addr->data - 1),
+                           addr->data + 1);
+    }
+
+    if (!ngx_smtp_is_digit(addr->data[0])) {
+
+        /* a socket of this machine */
+
+        return p;
+    }
+
+    return ngx_sprintf(p, "[%*s]", (size_t) (colon - addr->data), addr->data);
 }
 
 
@@ -562,6 +740,12 @@ ngx_smtp_report_returned(ngx_smtp_report_t *report, u_char *p, size_t len)
 {
     u_char  *h, *last, *end, *lf;
 
+    if (len == 0) {
+        return ngx_sprintf(p, "--%*s--" CRLF,
+                           (size_t) NGX_SMTP_REPORT_BOUNDARY_LEN,
+                           report->boundary);
+    }
+
     p = ngx_sprintf(p, "--%*s" CRLF
                     "Content-Type: %s" CRLF
                     "%s"
@@ -602,9 +786,20 @@ ngx_smtp_report_returned(ngx_smtp_report_t *report, u_char *p, size_t len)
 static ngx_smtp_rcpt_t *
 ngx_smtp_report_next(ngx_smtp_report_t *report, ngx_smtp_rcpt_t *rcpt)
 {
+    return ngx_smtp_report_find(report->tx, report->kind, rcpt);
+}
+
+
+/* behind rcpt, or the first; NULL: no more */
+
+static ngx_smtp_rcpt_t *
+ngx_smtp_report_find(ngx_smtp_tx_t *tx, ngx_smtp_report_kind_e kind,
+    ngx_smtp_rcpt_t *rcpt)
+{
+    ngx_uint_t    taken;
     ngx_queue_t  *q, *rcpts;
 
-    rcpts = &report->tx->rcpts;
+    rcpts = &tx->rcpts;
 
     q = rcpt ? &rcpt->queue : rcpts;
 
@@ -612,7 +807,9 @@ ngx_smtp_report_next(ngx_smtp_report_t *report, ngx_smtp_rcpt_t *rcpt)
 
         rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
 
-        if (rcpt->verdict.code / 100 != 2) {
+        taken = (rcpt->verdict.code / 100 == 2);
+
+        if (kind == NGX_SMTP_REPORT_TAKEN ? taken && rcpt->confirm : !taken) {
             return rcpt;
         }
     }
@@ -659,11 +856,15 @@ ngx_smtp_report_finish(ngx_smtp_report_t *report, ngx_int_t rc)
         ngx_str_set(&none, "no memory");
 
         ngx_log_error(NGX_LOG_ERR, report->tx->session->connection->log, 0,
-                      "report on refused recipients was not taken: "
-                      "\"%ui %V\", the client is told to try again",
+                      "report on %s recipients was not taken: \"%ui %V\", %s",
+                      report->kind == NGX_SMTP_REPORT_TAKEN ? "successful"
+                                                            : "refused",
                       report->delivery ? report->delivery->verdict.code : 451,
                       report->delivery ? &report->delivery->verdict.text
-                                       : &none);
+                                       : &none,
+                      report->kind == NGX_SMTP_REPORT_TAKEN
+                      ? "the sender will not be told"
+                      : "the client is told to try again");
     }
 
     if (child) {

@@ -47,6 +47,12 @@ static char *ngx_mail_smtp_ext_route_list(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_mail_smtp_ext_route_mixed_result(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_mail_smtp_ext_route_success_report(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_mail_smtp_ext_route_report(ngx_conf_t *cf,
+    ngx_smtp_dest_t **destp, ngx_str_t *value);
+static ngx_smtp_dest_t *ngx_mail_smtp_ext_route_success_default(
+    ngx_smtp_dest_t *pass);
 
 
 static ngx_conf_num_bounds_t  ngx_mail_smtp_ext_route_destinations = {
@@ -101,6 +107,13 @@ static ngx_command_t  ngx_mail_smtp_ext_route_commands[] = {
     { ngx_string("smtp_mixed_result"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE12,
       ngx_mail_smtp_ext_route_mixed_result,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smtp_success_report"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_mail_smtp_ext_route_success_report,
       NGX_MAIL_SRV_CONF_OFFSET,
       0,
       NULL },
@@ -186,10 +199,12 @@ ngx_mail_smtp_ext_route_create_srv_conf(ngx_conf_t *cf)
      *     rscf->auth_route = NULL;
      *     rscf->route = NULL;
      *     rscf->report = NULL;
+     *     rscf->success_report = NULL;
      *     rscf->hook_route = NULL;
      */
 
     rscf->mixed_result = NGX_CONF_UNSET_UINT;
+    rscf->success = NGX_CONF_UNSET;
     rscf->max_destinations = NGX_CONF_UNSET;
 
     return rscf;
@@ -250,6 +265,17 @@ ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf, void *parent,
 
     ngx_conf_merge_uint_value(conf->mixed_result, prev->mixed_result,
                               NGX_SMTP_ROUTE_MIXED_SINGLE);
+
+    if (conf->success == NGX_CONF_UNSET) {
+        conf->success = prev->success;
+        conf->success_report = prev->success_report;
+    }
+
+    if (conf->success == NGX_CONF_UNSET) {
+        conf->success_report = ngx_mail_smtp_ext_route_success_default(
+                                                                  conf->pass);
+    }
+
     ngx_conf_merge_value(conf->max_destinations, prev->max_destinations,
                          NGX_SMTP_ROUTE_DESTINATIONS);
 
@@ -285,6 +311,7 @@ ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
     service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
 
     service->report = conf->report;
+    service->success_report = conf->success_report;
     service->max_destinations = conf->max_destinations;
     service->auth_dests = conf->auth_route;
     service->hook_dests = conf->hook_route;
@@ -540,8 +567,7 @@ ngx_mail_smtp_ext_route_mixed_result(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_mail_smtp_ext_route_srv_conf_t  *rscf = conf;
 
-    ngx_str_t         *value;
-    ngx_smtp_dests_t  *dests;
+    ngx_str_t  *value;
 
     if (rscf->mixed_result != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -560,15 +586,74 @@ ngx_mail_smtp_ext_route_mixed_result(ngx_conf_t *cf, ngx_command_t *cmd,
 
     rscf->mixed_result = NGX_SMTP_ROUTE_MIXED_BOUNCE;
 
+    return ngx_mail_smtp_ext_route_report(cf, &rscf->report, &value[2]);
+}
+
+
+/* off, or the destination of the report */
+
+static char *
+ngx_mail_smtp_ext_route_success_report(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_mail_smtp_ext_route_srv_conf_t  *rscf = conf;
+
+    ngx_str_t  *value;
+
+    if (rscf->success != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        rscf->success = 0;
+        return NGX_CONF_OK;
+    }
+
+    rscf->success = 1;
+
+    return ngx_mail_smtp_ext_route_report(cf, &rscf->success_report,
+                                          &value[1]);
+}
+
+
+static char *
+ngx_mail_smtp_ext_route_report(ngx_conf_t *cf, ngx_smtp_dest_t **destp,
+    ngx_str_t *value)
+{
+    ngx_smtp_dest_t   *dest;
+    ngx_smtp_dests_t  *dests;
+
     dests = ngx_mail_conf_get_module_main_conf(cf,
                                               ngx_mail_smtp_ext_route_module);
 
-    rscf->report = ngx_smtp_dest_parse(cf, dests, &value[2]);
+    dest = ngx_smtp_dest_parse(cf, dests, value);
 
-    if (rscf->report == NULL) {
+    if (dest == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    return (rscf->report->refuses || rscf->report->many)
-           ? "can't have that destination" : NGX_CONF_OK;
+    if (dest->refuses || dest->many) {
+        return "can't have that destination";
+    }
+
+    *destp = dest;
+
+    return NGX_CONF_OK;
+}
+
+
+/* a next hop for users takes mail for everybody, and so for senders */
+
+static ngx_smtp_dest_t *
+ngx_mail_smtp_ext_route_success_default(ngx_smtp_dest_t *pass)
+{
+    if (pass == NULL || pass->refuses || pass->many || pass->mailbox
+        || pass->drops || pass->type->each)
+    {
+        return NULL;
+    }
+
+    return pass;
 }

@@ -80,6 +80,8 @@ typedef struct {
 
     ngx_uint_t               mixed_result;  /* NGX_SMTP_ROUTE_MIXED_* */
     ngx_smtp_dest_t         *report;        /* of bounce */
+    ngx_flag_t               success;       /* smtp_success_report: 0: off */
+    ngx_smtp_dest_t         *success_report;
     ngx_int_t                max_destinations;
     ngx_array_t             *hook_route;     /* of ngx_smtp_dest_t * */
 

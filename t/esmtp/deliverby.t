@@ -31,6 +31,7 @@ mail {
     smtp_max_errors  1000;
     smtp_extensions  deliverby=on;
 
+    smtp_success_report  off;
 
     server {
         listen     127.0.0.1:%%PORT_1%%;

@@ -37,6 +37,8 @@ mail {
         listen     127.0.0.1:%%PORT_2%%;
         protocol   smtp_ext;
         smtp_pass  smtp://127.0.0.1:%%PORT_without%%;
+
+        smtp_success_report  off;
     }
 
     server {
@@ -50,6 +52,8 @@ mail {
         listen     127.0.0.1:%%PORT_4%%;
         protocol   smtp_ext;
         smtp_pass  smtp://127.0.0.1:%%PORT_with%%;
+
+        smtp_success_report  off;
 
         smtp_recipient  @box.example  { smtp_pass maildir:%%TESTDIR%%/box; }
     }

@@ -286,12 +286,14 @@ Original-Recipient: rfc822; Old+User@x.example
 Final-Recipient: rfc822; user@b.example
 Action: failed
 Status: 5.7.0
+Remote-MTA: dns; server.example.net
 Diagnostic-Code: smtp; 550 5.7.0 never
 Last-Attempt-Date: DATE
 
 Final-Recipient: rfc822; "qu oted"@c.example
 Action: failed
 Status: 4.2.0
+Remote-MTA: dns; server.example.net
 Diagnostic-Code: smtp; 450 4.2.0 later
 Last-Attempt-Date: DATE
 
