@@ -123,6 +123,10 @@ static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_buffer_bounds = {
     ngx_mail_smtp_ext_check, NGX_MAIL_SMTP_EXT_BUFFER_MIN, 1024 * 1024
 };
 
+static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_bulk_bounds = {
+    ngx_mail_smtp_ext_check, NGX_SMTP_BULK_MIN, 8 * 1024 * 1024
+};
+
 static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_line_bounds = {
     ngx_mail_smtp_ext_check, NGX_MAIL_SMTP_EXT_LINE_MIN,
     NGX_MAIL_SMTP_EXT_BUFFER_MIN / 2
@@ -147,6 +151,13 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, buffer_size),
       &ngx_mail_smtp_ext_buffer_bounds },
+
+    { ngx_string("smtp_bulk_buffer_size"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, bulk_size),
+      &ngx_mail_smtp_ext_bulk_bounds },
 
     { ngx_string("smtp_max_line_size"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
@@ -438,6 +449,7 @@ ngx_mail_smtp_ext_create_conf(ngx_conf_t *cf)
     }
 
     conf->buffer_size = NGX_CONF_UNSET_SIZE;
+    conf->bulk_size = NGX_CONF_UNSET_SIZE;
     conf->line_size = NGX_CONF_UNSET_SIZE;
     conf->body_buffer_size = NGX_CONF_UNSET_SIZE;
     conf->max_message_size = NGX_CONF_UNSET;
@@ -504,6 +516,7 @@ ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size,
                               NGX_MAIL_SMTP_EXT_BUFFER_MIN);
+    ngx_conf_merge_size_value(conf->bulk_size, prev->bulk_size, 524288);
     ngx_conf_merge_size_value(conf->line_size, prev->line_size, 2048);
     ngx_conf_merge_size_value(conf->body_buffer_size, prev->body_buffer_size,
                               262144);

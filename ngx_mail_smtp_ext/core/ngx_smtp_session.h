@@ -29,6 +29,13 @@
 #define NGX_SMTP_STRICT_REJECT  1
 
 
+/*
+ * Once a message is longer than this, its data is read in pieces of as much:
+ * calls are what reading costs.
+ */
+#define NGX_SMTP_BULK_MIN       65536
+
+
 /* how strict a server{} is with its clients */
 typedef struct {
     ngx_uint_t           nul;                /* NGX_SMTP_STRICT_*, in content */
@@ -51,6 +58,7 @@ struct ngx_smtp_service_s {
     ngx_str_t            server_name;
 
     size_t               buffer_size;        /* of reading from the client */
+    size_t               bulk_size;          /* and long messages, from fast */
     size_t               line_size;          /* of a command */
     size_t               body_buffer_size;   /* of a message in memory */
     off_t                max_message_size;   /* 0: no limit */

@@ -28,12 +28,6 @@
 #define NGX_SMTP_READ_OUT_MAX   16384
 
 /*
- * Once a message is longer than this, its data is read in pieces of as much:
- * calls are what reading costs.
- */
-#define NGX_SMTP_READ_BULK      65536
-
-/*
  * While an operation is under way its own timers bound it.  This one keeps a
  * worker that shuts down from leaving while a thread is at work, which has no
  * timer.
@@ -47,6 +41,7 @@ static void ngx_smtp_read_timer(ngx_smtp_session_t *s);
 static void ngx_smtp_read_wait_write(ngx_smtp_session_t *s);
 static ngx_int_t ngx_smtp_read_more(ngx_smtp_session_t *s);
 static ngx_buf_t *ngx_smtp_read_buffer(ngx_smtp_session_t *s);
+static size_t ngx_smtp_read_bulk(ngx_smtp_session_t *s);
 static ngx_buf_t *ngx_smtp_read_alloc(ngx_smtp_session_t *s, size_t size);
 static void ngx_smtp_read_timedout(ngx_smtp_session_t *s);
 
@@ -453,7 +448,7 @@ ngx_smtp_read_more(ngx_smtp_session_t *s)
 static ngx_buf_t *
 ngx_smtp_read_buffer(ngx_smtp_session_t *s)
 {
-    size_t      left;
+    size_t      left, bulk;
     ngx_buf_t  *b;
 
     b = s->in;
@@ -465,12 +460,10 @@ ngx_smtp_read_buffer(ngx_smtp_session_t *s)
     left = b->last - b->pos;
 
     if (left == 0) {
+        bulk = ngx_smtp_read_bulk(s);
 
-        if (b->end - b->start < NGX_SMTP_READ_BULK
-            && ngx_smtp_input_is_data(s)
-            && s->tx && s->tx->bytes >= NGX_SMTP_READ_BULK)
-        {
-            return ngx_smtp_read_alloc(s, NGX_SMTP_READ_BULK);
+        if ((size_t) (b->end - b->start) < bulk) {
+            return ngx_smtp_read_alloc(s, bulk);
         }
 
         b->pos = b->start;
@@ -493,6 +486,29 @@ ngx_smtp_read_buffer(ngx_smtp_session_t *s)
     }
 
     return b;
+}
+
+
+/* what the buffer, which is empty, should have at least */
+
+static size_t
+ngx_smtp_read_bulk(ngx_smtp_session_t *s)
+{
+    if (!ngx_smtp_input_is_data(s)
+        || s->tx == NULL
+        || s->tx->bytes < NGX_SMTP_BULK_MIN)
+    {
+        return 0;
+    }
+
+    if (s->in->last == s->in->end
+        && s->in->end - s->in->start >= NGX_SMTP_BULK_MIN)
+    {
+        /* the client is faster than we are */
+        return s->service->bulk_size;
+    }
+
+    return NGX_SMTP_BULK_MIN;
 }
 
 
