@@ -221,7 +221,7 @@ ngx_smtp_session_cleanup(void *data)
     ngx_smtp_remote_free(s);
 
     if (s->in) {
-        ngx_free(s->in);
+        ngx_smtp_block_free(s->in);
         s->in = NULL;
     }
 

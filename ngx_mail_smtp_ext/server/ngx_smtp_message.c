@@ -19,6 +19,10 @@
  */
 
 
+/* pieces that are worth more than the memory that keeping them holds */
+#define NGX_SMTP_MESSAGE_KEEP  32768
+
+
 static void ngx_smtp_message_keep(ngx_smtp_tx_t *tx, ngx_str_t *piece,
     ngx_uint_t copy);
 static void ngx_smtp_message_write(void *data, u_char *p, size_t len);
@@ -122,7 +126,11 @@ ngx_smtp_message_keep(ngx_smtp_tx_t *tx, ngx_str_t *piece, ngx_uint_t copy)
         return;
     }
 
-    if (tx->stream == NULL) {
+    if (tx->stream == NULL && !copy && piece->len >= NGX_SMTP_MESSAGE_KEEP) {
+        rc = ngx_smtp_spool_keep(tx->spool, tx->session->in, piece->data,
+                                 piece->len);
+
+    } else if (tx->stream == NULL) {
         rc = ngx_smtp_spool_append(tx->spool, piece->data, piece->len);
 
     } else if (copy) {

@@ -28,6 +28,12 @@
 #define NGX_SMTP_READ_OUT_MAX   16384
 
 /*
+ * Where parts of the buffer have been kept, the rest of it is read to as long
+ * as it has this much.
+ */
+#define NGX_SMTP_READ_ROOM      16384
+
+/*
  * While an operation is under way its own timers bound it.  This one keeps a
  * worker that shuts down from leaving while a thread is at work, which has no
  * timer.
@@ -298,7 +304,7 @@ ngx_smtp_read_wait(ngx_smtp_session_t *s)
     }
 
     if (s->in && s->in->pos == s->in->last && s->tx == NULL) {
-        ngx_free(s->in);
+        ngx_smtp_block_free(s->in);
         s->in = NULL;
     }
 
@@ -448,7 +454,7 @@ ngx_smtp_read_more(ngx_smtp_session_t *s)
 static ngx_buf_t *
 ngx_smtp_read_buffer(ngx_smtp_session_t *s)
 {
-    size_t      left, bulk;
+    size_t      left, size, bulk;
     ngx_buf_t  *b;
 
     b = s->in;
@@ -458,16 +464,23 @@ ngx_smtp_read_buffer(ngx_smtp_session_t *s)
     }
 
     left = b->last - b->pos;
+    size = b->end - b->start;
 
     if (left == 0) {
         bulk = ngx_smtp_read_bulk(s);
 
-        if ((size_t) (b->end - b->start) < bulk) {
+        if (size < bulk) {
             return ngx_smtp_read_alloc(s, bulk);
         }
 
-        b->pos = b->start;
-        b->last = b->start;
+        if (!ngx_smtp_block_shared(b)) {
+            b->pos = b->start;
+            b->last = b->start;
+
+        } else if (b->end - b->last < NGX_SMTP_READ_ROOM) {
+            return ngx_smtp_read_alloc(s, bulk ? size
+                                               : s->service->buffer_size);
+        }
 
     } else if (b->last == b->end) {
 
@@ -477,6 +490,10 @@ ngx_smtp_read_buffer(ngx_smtp_session_t *s)
             ngx_log_error(NGX_LOG_ALERT, s->connection->log, 0,
                           "smtp read buffer is full");
             return NULL;
+        }
+
+        if (ngx_smtp_block_shared(b)) {
+            return ngx_smtp_read_alloc(s, size);
         }
 
         ngx_memmove(b->start, b->pos, left);
@@ -512,27 +529,22 @@ ngx_smtp_read_bulk(ngx_smtp_session_t *s)
 }
 
 
-/* a new one, in place of one that is empty */
+/* a new one, which begins with what is left in the old one */
 
 static ngx_buf_t *
 ngx_smtp_read_alloc(ngx_smtp_session_t *s, size_t size)
 {
     ngx_buf_t  *b;
 
-    b = ngx_alloc(sizeof(ngx_buf_t) + size, s->connection->log);
+    b = ngx_smtp_block_create(size, s->connection->log);
     if (b == NULL) {
         return NULL;
     }
 
-    ngx_memzero(b, sizeof(ngx_buf_t));
-
-    b->start = (u_char *) b + sizeof(ngx_buf_t);
-    b->end = b->start + size;
-    b->pos = b->start;
-    b->last = b->start;
-
     if (s->in) {
-        ngx_free(s->in);
+        b->last = ngx_cpymem(b->last, s->in->pos, s->in->last - s->in->pos);
+
+        ngx_smtp_block_free(s->in);
     }
 
     s->in = b;

@@ -14,19 +14,25 @@
  * Memory grows in buffers of doubling size, so that a small message costs one
  * small allocation.  When it is full, all of it goes to the file in one turn
  * of a thread and is used again from the start.
+ *
+ * Large pieces are not copied: the block that they were read to is kept until
+ * they are in the file, or as long as the spool.  Their buffers have it as
+ * shadow, and are full from the beginning.
  */
 
 
 /* a message of a few lines; most are below */
 #define NGX_SMTP_SPOOL_FIRST_BUFFER  4096
 
-/* doubling from 4k, more buffers than this hold gigabytes */
+/* doubling from 4k, so many buffers hold gigabytes; kept ones may be more */
 #define NGX_SMTP_SPOOL_IOVS          16
 
 /* tries at a name nobody has, where the file system has no O_TMPFILE */
 #define NGX_SMTP_SPOOL_NAME_TRIES    16
 
 
+static void ngx_smtp_spool_grow(ngx_smtp_spool_t *spool, size_t len);
+static void ngx_smtp_spool_again(ngx_smtp_spool_t *spool);
 static ngx_buf_t *ngx_smtp_spool_buffer(ngx_smtp_spool_t *spool);
 static void ngx_smtp_spool_write_work(void *data, ngx_log_t *log);
 static ngx_int_t ngx_smtp_spool_write(ngx_smtp_spool_t *spool,
@@ -70,6 +76,14 @@ ngx_smtp_spool_cleanup(void *data)
 {
     ngx_smtp_spool_t  *spool = data;
 
+    ngx_chain_t  *cl;
+
+    for (cl = spool->bufs; cl; cl = cl->next) {
+        if (cl->buf->shadow) {
+            ngx_smtp_block_free(cl->buf->shadow);
+        }
+    }
+
     if (spool->file.fd != NGX_INVALID_FILE
         && ngx_close_file(spool->file.fd) == NGX_FILE_ERROR)
     {
@@ -85,8 +99,7 @@ ngx_smtp_spool_append(ngx_smtp_spool_t *spool, u_char *data, size_t len)
     size_t      n;
     ngx_buf_t  *b;
 
-    spool->size += len;
-    spool->memory += len;
+    ngx_smtp_spool_grow(spool, len);
 
     while (len) {
         b = ngx_smtp_spool_buffer(spool);
@@ -102,11 +115,98 @@ ngx_smtp_spool_append(ngx_smtp_spool_t *spool, u_char *data, size_t len)
         len -= n;
     }
 
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_smtp_spool_keep(ngx_smtp_spool_t *spool, ngx_buf_t *block, u_char *data,
+    size_t len)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    ngx_smtp_spool_grow(spool, len);
+
+    cl = ngx_chain_get_free_buf(spool->pool, &spool->free);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_smtp_block_keep(block);
+
+    b = cl->buf;
+
+    b->memory = 1;
+    b->shadow = block;
+    b->start = data;
+    b->pos = data;
+    b->last = data + len;
+    b->end = data + len;
+
+    /* behind what has been added, and in front of what is empty yet */
+
+    if (*spool->last && (*spool->last)->buf->pos < (*spool->last)->buf->last) {
+        spool->last = &(*spool->last)->next;
+    }
+
+    cl->next = *spool->last;
+
+    *spool->last = cl;
+    spool->last = &cl->next;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_smtp_spool_grow(ngx_smtp_spool_t *spool, size_t len)
+{
+    if (spool->written) {
+        ngx_smtp_spool_again(spool);
+    }
+
+    spool->size += len;
+    spool->memory += len;
+
     if (spool->memory >= spool->max_memory) {
         spool->full = 1;
     }
+}
 
-    return NGX_OK;
+
+/* all of it is in the file: memory is empty, and blocks are not needed */
+
+static void
+ngx_smtp_spool_again(ngx_smtp_spool_t *spool)
+{
+    ngx_chain_t  *cl, *next, **ll;
+
+    ll = &spool->bufs;
+
+    for (cl = spool->bufs; cl; cl = next) {
+        next = cl->next;
+
+        if (cl->buf->shadow == NULL) {
+            cl->buf->pos = cl->buf->start;
+            cl->buf->last = cl->buf->start;
+
+            *ll = cl;
+            ll = &cl->next;
+            continue;
+        }
+
+        ngx_smtp_block_free(cl->buf->shadow);
+        cl->buf->shadow = NULL;
+
+        cl->next = spool->free;
+        spool->free = cl;
+    }
+
+    *ll = NULL;
+
+    spool->last = &spool->bufs;
+    spool->written = 0;
 }
 
 
@@ -128,7 +228,10 @@ ngx_smtp_spool_buffer(ngx_smtp_spool_t *spool)
             return b;
         }
 
-        size = 2 * (b->end - b->start);
+        if (b->shadow == NULL) {
+            size = 2 * (b->end - b->start);
+        }
+
         spool->last = &(*spool->last)->next;
     }
 
@@ -174,8 +277,6 @@ ngx_smtp_spool_write_work(void *data, ngx_log_t *log)
 {
     ngx_smtp_spool_t  *spool = data;
 
-    ngx_chain_t  *cl;
-
     spool->err = 0;
 
     if (spool->file.fd == NGX_INVALID_FILE
@@ -188,12 +289,7 @@ ngx_smtp_spool_write_work(void *data, ngx_log_t *log)
         return;
     }
 
-    for (cl = spool->bufs; cl; cl = cl->next) {
-        cl->buf->pos = cl->buf->start;
-        cl->buf->last = cl->buf->start;
-    }
-
-    spool->last = &spool->bufs;
+    spool->written = 1;
     spool->memory = 0;
     spool->full = 0;
 }
@@ -215,9 +311,18 @@ ngx_smtp_spool_write(ngx_smtp_spool_t *spool, ngx_log_t *log)
         n = 0;
 
         for (cl = in; cl && n < NGX_SMTP_SPOOL_IOVS; cl = cl->next) {
+
+            if (cl->buf->pos == cl->buf->last) {
+                continue;
+            }
+
             iov[n].iov_base = cl->buf->pos;
             iov[n].iov_len = cl->buf->last - cl->buf->pos;
             n++;
+        }
+
+        if (n == 0) {
+            break;
         }
 
         do {

@@ -18,6 +18,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include <ngx_smtp_block.h>
 #include <ngx_smtp_op.h>
 #include <ngx_smtp_thread.h>
 
@@ -38,6 +39,7 @@ typedef struct {
 
     ngx_chain_t          *bufs;          /* the part in memory */
     ngx_chain_t         **last;
+    ngx_chain_t          *free;          /* links of what was kept */
     size_t                memory;        /* octets in it */
     ngx_file_t            file;          /* fd NGX_INVALID_FILE: none */
     off_t                 file_size;
@@ -46,6 +48,7 @@ typedef struct {
 
     unsigned              full:1;        /* memory is, call _flush() */
     unsigned              writing:1;
+    unsigned              written:1;     /* memory is, and to be used again */
 
     ngx_smtp_thread_t     thread;        /* of _flush() */
 } ngx_smtp_spool_t;
@@ -72,6 +75,13 @@ ngx_int_t ngx_smtp_spool_init(ngx_smtp_spool_t *spool);
  */
 ngx_int_t ngx_smtp_spool_append(ngx_smtp_spool_t *spool, u_char *data,
     size_t len);
+
+/*
+ * The same without a copy: data lies in block, which is kept for it.  Pieces
+ * should be large, each is an allocation of its own.
+ */
+ngx_int_t ngx_smtp_spool_keep(ngx_smtp_spool_t *spool, ngx_buf_t *block,
+    u_char *data, size_t len);
 
 /*
  * Memory to file.  op, started, finishes with NGX_OK when the thread was at

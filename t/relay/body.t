@@ -72,6 +72,9 @@ my @bodies = (
     [ 'a dot where the file ends', 'z' x (16384 - 2) . "\r\n.dot\r\n" ],
     [ 'a dot where a piece ends',
       join '', map { 'z' x (65536 - 2) . "\r\n.dot\r\n" } 1 .. 4 ],
+    [ 'stretches that are kept, and some that are copied', join '',
+      map { ('w' x 998 . "\r\n") x $_ . ".dot\r\n" }
+          (1, 20, 40, 70, 3, 130, 300, 2) x 6 ],
     [ '1 MB', $mb ],
     [ '1 MB with a dot at its end', $mb . ".\r\n" ],
     [ '1 MB with a dot in front', ".\r\n" . $mb ],
@@ -82,7 +85,7 @@ my @bodies = (
 
 my $mta = $t->server('mta');
 
-$t->plan(2 * 2 * @bodies + 4)->run();
+$t->plan(2 * (2 * @bodies + 9) + 4)->run();
 
 sub content { $_[0] =~ s/\AReceived: .*?\r\n(?!\t)//sr }
 
@@ -100,6 +103,49 @@ for my $port (qw/ memory file /) {
              qr/^250 2\.0\.0 OK id=/, "$port: $name";
         ok content(($mta->messages())[-1]{data}) eq $data, 'and it is the same';
     }
+}
+
+# three in one write, so that the end of one and the beginning of the next lie
+# in one buffer; the client goes away in the midst of a fourth
+
+for my $port (qw/ memory file /) {
+    my $c = $t->client($port, timeout => 15);
+    my $n = $mta->messages();
+    my @sent = map { my $i = $_; $mb =~ s/line/line $i/gr } 1 .. 3;
+
+    $c->read_reply();
+    $c->ehlo();
+    $c->send_raw(join '', map {
+        "MAIL FROM:<a\@example.com>\r\nRCPT TO:<b\@example.com>\r\n"
+        . 'BDAT ' . length($_) . " LAST\r\n$_"
+    } @sent);
+
+    for my $i (1 .. 3) {
+        $c->read_reply() for 1 .. 2;
+        like $c->read_reply(), qr/^250 2\.0\.0 OK id=/,
+            "$port: message $i of those in one write";
+    }
+
+    my @got = ($mta->messages())[ $n .. $n + 2 ];
+
+    for my $i (0 .. 2) {
+        ok content($got[$i]{data}) eq $sent[$i], 'and it is the same';
+    }
+
+    $c->mail('a@example.com');
+    $c->rcpt('b@example.com');
+    $c->cmd('DATA');
+    $c->send_raw($mb);
+    $c->close();
+
+    ok poll(sub { $t->read_file('error.log') =~ /reading mail data/ }, 5),
+        'a client that goes away in the midst is noticed';
+
+    my $d = $t->client($port);
+    $d->read_reply();
+    $d->ehlo();
+    like $d->send_message(data => "after\r\n"), qr/^250/, 'and others go on';
+    is scalar($mta->messages()), $n + 4, 'what it sent is nobody\'s';
 }
 
 # in many small writes, cut anywhere
