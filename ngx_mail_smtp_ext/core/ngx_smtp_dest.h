@@ -87,6 +87,8 @@ struct ngx_smtp_dest_s {
     void                        *conf;       /* the type's */
     ngx_smtp_caps_t             *caps;       /* what is known of its abilities
                                                 in this worker; may be NULL */
+    time_t                       alike_until;    /* until then its replies are
+                                                known to look alike */
     unsigned                     refuses:1;  /* whoever is sent there */
     unsigned                     many:1;     /* it stands for: resolve() */
     unsigned                     drops:1;    /* whatever is: it can't fail */

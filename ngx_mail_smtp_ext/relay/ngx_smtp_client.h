@@ -187,6 +187,10 @@ struct ngx_smtp_client_s {
     ngx_uint_t              tx_said;         /* ... and was told of */
     unsigned                tx_open:1;
     unsigned                lmtp:1;          /* RFC 2033 */
+    unsigned                alike:1;         /* a reply in it was once more the
+                                                one before */
+    uint32_t                said;            /* that one, a hash of it */
+    ngx_uint_t              said_to;         /* ... to the owner's step */
 
     ngx_buf_t               in;
     ngx_buf_t               out;             /* commands */

@@ -726,8 +726,10 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
         return;
     }
 
-    if (relay->mail_failed
-        || (relay->nrefused && relay->nrefused == relay->delivery->nrcpts))
+    if (!relay->proving
+        && (relay->mail_failed
+            || (relay->nrefused
+                && relay->nrefused == relay->delivery->nrcpts)))
     {
         /* it has said no, and what became of DATA or BDAT does not matter */
 

@@ -64,6 +64,9 @@ typedef struct {
     ngx_uint_t               nrefused;
     ngx_smtp_rcpt_t         *answering;      /* whose reply is due */
 
+    ngx_smtp_verdict_t       proof;          /* the last reply before 221 */
+    ngx_uint_t               extra;          /* ... beyond the final one */
+
     ngx_uint_t               tries;          /* servers so far */
     ngx_msec_t               begun_at;
     ngx_uint_t               why;            /* retry() that has to wait */
@@ -95,12 +98,13 @@ typedef struct {
     unsigned                 kept:1;         /* client was, before */
     unsigned                 mail_failed:1;
     unsigned                 chunk:1;        /* BDAT LAST in place of DATA */
-    unsigned                 piped:1;        /* ... behind RCPT, unanswered */
     unsigned                 last_piece:1;
     unsigned                 end_sent:1;     /* the end mark is the kernel's */
     unsigned                 part:1;         /* BDAT is out, but without LAST */
     unsigned                 held:1;         /* all but the end mark is out */
     unsigned                 closing:1;      /* of PRDR's, the last is due */
+    unsigned                 proving:1;      /* QUIT is to tell which reply is
+                                                the last */
     unsigned                 bye:1;          /* 421, or out of step */
     unsigned                 drop:1;         /* not fit for another use */
     unsigned                 answered:1;     /* anything to this envelope */
@@ -133,6 +137,17 @@ ngx_int_t ngx_smtp_relay_outcome(ngx_smtp_relay_t *relay,
 ngx_int_t ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay);
 ngx_uint_t ngx_smtp_relay_usable(ngx_smtp_relay_t *relay);
 ngx_int_t ngx_smtp_relay_answer(ngx_smtp_client_t *client);
+
+/*
+ * _proof: _compare() takes each reply to the envelope and the message.  When
+ * that to the message is _wanted() to be certain, _start() asks; then _answer()
+ * takes the replies, NGX_OK: it is certain, NGX_AGAIN, or NGX_ERROR.
+ */
+void ngx_smtp_relay_proof_compare(ngx_smtp_relay_t *relay, ngx_uint_t step);
+ngx_uint_t ngx_smtp_relay_proof_wanted(ngx_smtp_relay_t *relay,
+    ngx_uint_t nobody);
+ngx_int_t ngx_smtp_relay_proof_start(ngx_smtp_relay_t *relay);
+ngx_int_t ngx_smtp_relay_proof_answer(ngx_smtp_relay_t *relay);
 
 /* _forward: sets forward and nforward; NGX_OK or NGX_ERROR (no memory) */
 ngx_int_t ngx_smtp_relay_forward(ngx_smtp_relay_t *relay);

@@ -34,6 +34,7 @@
 
 
 static ngx_int_t ngx_smtp_relay_remote(ngx_smtp_relay_t *relay);
+static ngx_uint_t ngx_smtp_relay_by_chunk(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_send_first(ngx_smtp_relay_t *relay);
 static ngx_uint_t ngx_smtp_relay_goes_on(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_send(ngx_smtp_relay_t *relay);
@@ -47,6 +48,7 @@ static ngx_int_t ngx_smtp_relay_emitted(ngx_smtp_relay_t *relay, u_char *p,
 static void ngx_smtp_relay_advance(ngx_smtp_relay_t *relay,
     ngx_smtp_relay_pos_t *pos);
 static ngx_msec_t ngx_smtp_relay_timeout(ngx_smtp_relay_t *relay);
+static ngx_int_t ngx_smtp_relay_answer_final(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_reply(ngx_smtp_relay_t *relay,
     ngx_uint_t step);
 static ngx_int_t ngx_smtp_relay_reply_rcpt(ngx_smtp_relay_t *relay);
@@ -85,7 +87,7 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
     relay->bye = 0;
     relay->drop = 0;
     relay->answered = 0;
-    relay->piped = 0;
+    relay->proving = 0;
 
     ngx_memzero(&relay->failure, sizeof(ngx_smtp_verdict_t));
 
@@ -122,9 +124,7 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
         return NGX_ERROR;
     }
 
-    relay->chunk = relay->deliver
-                   && (client->caps.extensions & NGX_SMTP_EXT_CHUNKING)
-                   && (!relay->stream || relay->tx->chunked);
+    relay->chunk = ngx_smtp_relay_by_chunk(relay);
 
     ngx_smtp_relay_send_first(relay);
 
@@ -160,6 +160,23 @@ ngx_smtp_relay_remote(ngx_smtp_relay_t *relay)
 
     return ngx_smtp_tx_copy(tx, &relay->delivery->remote,
                             &relay->client->domain);
+}
+
+
+/* is the message to be sent by BDAT? */
+
+static ngx_uint_t
+ngx_smtp_relay_by_chunk(ngx_smtp_relay_t *relay)
+{
+    if (!relay->deliver
+        || !(relay->client->caps.extensions & NGX_SMTP_EXT_CHUNKING)
+        || (relay->stream && !relay->tx->chunked))
+    {
+        return 0;
+    }
+
+    return ngx_time() >= relay->delivery->dest->alike_until
+           || relay->tx->body_binary;
 }
 
 
@@ -265,7 +282,6 @@ ngx_smtp_relay_send(ngx_smtp_relay_t *relay)
         case NGX_OK:
 
             if (relay->chunk && relay->sending.step == NGX_SMTP_RELAY_DATA) {
-                relay->piped = (relay->outstanding != 0);
                 relay->sending.step = NGX_SMTP_RELAY_FINAL;
                 continue;
             }
@@ -447,6 +463,7 @@ ngx_smtp_relay_emit_mail(ngx_smtp_relay_t *relay)
     client->tx_rcpts = 0;
     client->tx_said = 0;
     client->tx_open = 1;
+    client->alike = 0;
     client->mails++;
 
     return NGX_OK;
@@ -573,6 +590,7 @@ ngx_smtp_relay_timeout(ngx_smtp_relay_t *relay)
 ngx_int_t
 ngx_smtp_relay_answer(ngx_smtp_client_t *client)
 {
+    ngx_int_t          rc;
     ngx_uint_t         step;
     ngx_smtp_relay_t  *relay;
 
@@ -592,6 +610,16 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
 
     relay->bye = (client->reply.code == 421);
 
+    if (relay->proving) {
+        rc = ngx_smtp_relay_proof_answer(relay);
+
+        if (rc != NGX_OK) {
+            return (rc == NGX_AGAIN) ? NGX_OK : NGX_ERROR;
+        }
+
+        return ngx_smtp_relay_answer_final(relay);
+    }
+
     if (relay->bye && relay->kept && !relay->answered) {
         /*
          * Said before it had read any of this: as good as closed, and a chunk
@@ -604,23 +632,20 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
 
     relay->answered = 1;
 
+    if (client->caps.extensions & NGX_SMTP_EXT_CHUNKING) {
+        ngx_smtp_relay_proof_compare(relay, step);
+    }
+
     if (step == NGX_SMTP_RELAY_FINAL) {
 
-        if (relay->mail_failed || ngx_smtp_relay_stopped(relay)) {
-
-            /*
-             * BDAT is refused as well, it had nobody to go to; RSET is due
-             * (RFC 3030, 2).  354 says that it was read as something else.
-             */
-
-            relay->drop = (client->body != NULL || !relay->last_piece
-                           || client->reply.code / 100 == 3);
-            client->tx_open = 1;
-
-            return ngx_smtp_relay_settle(relay);
+        if (relay->chunk
+            && ngx_smtp_relay_proof_wanted(relay, relay->mail_failed
+                                           || ngx_smtp_relay_stopped(relay)))
+        {
+            return ngx_smtp_relay_proof_start(relay);
         }
 
-        return ngx_smtp_relay_reply_final(relay);
+        return ngx_smtp_relay_answer_final(relay);
     }
 
     if (relay->bye) {
@@ -652,6 +677,30 @@ ngx_smtp_relay_answer(ngx_smtp_client_t *client)
     }
 
     return ngx_smtp_relay_send(relay);
+}
+
+
+static ngx_int_t
+ngx_smtp_relay_answer_final(ngx_smtp_relay_t *relay)
+{
+    ngx_smtp_client_t  *client;
+
+    client = relay->client;
+
+    if (!relay->mail_failed && !ngx_smtp_relay_stopped(relay)) {
+        return ngx_smtp_relay_reply_final(relay);
+    }
+
+    /*
+     * BDAT is refused as well, it had nobody to go to; RSET is due (RFC 3030,
+     * 2).  354 says that it was read as something else.
+     */
+
+    relay->drop |= (client->body != NULL || !relay->last_piece
+                    || client->reply.code / 100 == 3);
+    client->tx_open = 1;
+
+    return ngx_smtp_relay_settle(relay);
 }
 
 
@@ -931,14 +980,9 @@ ngx_smtp_relay_reply_final(ngx_smtp_relay_t *relay)
         return NGX_ERROR;
     }
 
-    if (!relay->end_sent
-        || (relay->piped && relay->client->in.pos != relay->client->in.last))
-    {
-        /*
-         * It does not wait for the end of the data, or has said more than it
-         * was asked, so that this may be the reply to what came before: out
-         * of step from here.
-         */
+    if (!relay->end_sent) {
+
+        /* it does not wait for the end of the data: out of step from here */
 
         relay->bye = 1;
 

@@ -55,7 +55,7 @@ MAIL        late           o o lL o
 MAIL        then close     o o l o
 MAIL        then reset     o o l o
 MAIL        then stall     o o l o
-MAIL        twice          o o tL o
+MAIL        twice          o o t o
 MAIL        slow           t t t t
 MAIL        ahead          o o o o
 RCPT        bad            o o l o
@@ -64,7 +64,7 @@ RCPT        late           o o lL o
 RCPT        then close     o o l o
 RCPT        then reset     o o l o
 RCPT        then stall     o o l o
-RCPT        twice          o o tL o
+RCPT        twice          o o t o
 RCPT        slow           t t t t
 RCPT        ahead          - o - -
 DATA        bad            o o - o
@@ -87,9 +87,9 @@ EOM         bad            L L L L
 EOM         then close     t t t t
 EOM         then reset     t t t t
 EOM         then stall     t t t t
-EOM         twice          t t tL t
+EOM         twice          t t t t
 EOM         slow           t t t t
-EOM         ahead          o o tL o
+EOM         ahead          o o t o
 again MAIL  bad            t t tzZ t
 again MAIL  stall          n n nz n
 again MAIL  silent         - n - -

@@ -95,7 +95,7 @@ RCPT        bad            o l o o
 RCPT        silent         - - - -
 RCPT        late           o lL o o
 RCPT        then close     O l O o
-RCPT        twice          o tL o o
+RCPT        twice          o t o o
 DATA        bad            O - O o
 DATA        twice          O - O o
 DATA        slow           t - t t
@@ -111,9 +111,9 @@ BODY        421 4.3.2 bye, then close    O o r o
 EOM         bad            L L L L
 EOM         then close     t t t t
 EOM         then reset     t t t t
-EOM         twice          t tL t t
+EOM         twice          t t t t
 EOM         slow           t t t t
-EOM         ahead          O tL O o
+EOM         ahead          O t O o
 parked      close          T - T -
 parked      421 bye        T - T -
 parked      250 more       T - T -

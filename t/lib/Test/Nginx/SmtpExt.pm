@@ -608,6 +608,8 @@ sub reload {
     my %old = map { $_ => 1 } $self->worker_pids();
     my $mark = length $self->error_log();
 
+    $self->{old}{$_} = 1 for keys %old;
+
     kill 'HUP', $self->{pid};
 
     my $result = poll(sub {
@@ -616,17 +618,25 @@ sub reload {
             if substr($self->error_log(), $mark) =~ /\[emerg\]/;
     }, 8) // 'time';
 
+    delete $self->{old} if $result ne 'new';
+
     return $result eq 'new' ? 1 : 0;
 }
 
 
-# until no old worker is left
+# Until no old worker is left.  One from before a reload may not have been told
+# yet that it is old.
 
 sub wait_old_workers {
     my ($self, $seconds) = @_;
 
-    return poll(sub { !$self->worker_pids(qr/is shutting down$/) },
-                $seconds || 15);
+    return poll(sub {
+        delete $self->{old}{$_}
+            for grep { !-e "/proc/$_" } keys %{$self->{old}};
+
+        return !%{$self->{old} || {}}
+               && !$self->worker_pids(qr/is shutting down$/);
+    }, $seconds || 15);
 }
 
 
