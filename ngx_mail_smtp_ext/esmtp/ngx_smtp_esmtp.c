@@ -310,7 +310,8 @@ ngx_smtp_esmtp_unasked(ngx_smtp_session_t *s, ngx_uint_t bit)
 /* commands of extensions have their keywords as names */
 
 ngx_uint_t
-ngx_smtp_esmtp_command(ngx_smtp_session_t *s, const ngx_str_t *verb)
+ngx_smtp_esmtp_command(ngx_smtp_session_t *s, const ngx_str_t *verb,
+    ngx_uint_t offered)
 {
     const ngx_smtp_esmtp_t *const  *ext;
 
@@ -319,7 +320,8 @@ ngx_smtp_esmtp_command(ngx_smtp_session_t *s, const ngx_str_t *verb)
         if ((*ext)->keyword.len == verb->len
             && ngx_strncmp((*ext)->keyword.data, verb->data, verb->len) == 0)
         {
-            return ngx_smtp_esmtp_enabled(s, (*ext)->bit);
+            return offered ? ngx_smtp_esmtp_offered(s, *ext)
+                           : ngx_smtp_esmtp_enabled(s, (*ext)->bit);
         }
     }
 

@@ -195,9 +195,12 @@ extern const ngx_smtp_esmtp_t *const  ngx_smtp_esmtp_table[];
  */
 ngx_uint_t ngx_smtp_esmtp_enabled(ngx_smtp_session_t *s, ngx_uint_t bit);
 
-/* 0: verb is the command of an extension that is not enabled */
+/*
+ * 0: verb is the command of an extension that is not enabled, or with offered
+ * not in the reply to EHLO now.
+ */
 ngx_uint_t ngx_smtp_esmtp_command(ngx_smtp_session_t *s,
-    const ngx_str_t *verb);
+    const ngx_str_t *verb, ngx_uint_t offered);
 
 /*
  * For parse(): keeps a copy of value in param, with the transaction.  NGX_OK,

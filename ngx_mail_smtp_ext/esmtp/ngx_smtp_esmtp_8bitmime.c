@@ -50,6 +50,8 @@ static ngx_int_t
 ngx_smtp_esmtp_8bitmime_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_str_t *value)
 {
+    ngx_str_t  name;
+
     if (value->len == sizeof("7BIT") - 1
         && ngx_strncasecmp(value->data, (u_char *) "7BIT", value->len) == 0)
     {
@@ -66,9 +68,16 @@ ngx_smtp_esmtp_8bitmime_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 
     if (value->len == sizeof("BINARYMIME") - 1
         && ngx_strncasecmp(value->data, (u_char *) "BINARYMIME", value->len)
-           == 0
-        && ngx_smtp_esmtp_offers(s, NGX_SMTP_EXT_BINARYMIME))
+           == 0)
     {
+        if (!ngx_smtp_esmtp_offers(s, NGX_SMTP_EXT_BINARYMIME)) {
+
+            ngx_str_set(&name, "BODY=BINARYMIME");
+            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_UNKNOWN_PARAMETER, &name);
+
+            return NGX_DONE;
+        }
+
         tx->body_binary = 1;
         return NGX_OK;
     }

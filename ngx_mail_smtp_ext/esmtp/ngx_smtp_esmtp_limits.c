@@ -59,16 +59,18 @@ static ngx_int_t
 ngx_smtp_esmtp_limits_advertise(ngx_smtp_session_t *s, u_char **p,
     u_char *end)
 {
-    ngx_uint_t  max;
+    u_char      *start;
+    ngx_uint_t   max;
+
+    start = *p;
+
+    /* what has more digits can't be said, and is none */
 
     max = ngx_smtp_rights_max_rcpt(s);
 
-    if (max > NGX_SMTP_LIMITS_MAX) {
-        /* it can't be said, and it is none */
-        return NGX_DECLINED;
+    if (max <= NGX_SMTP_LIMITS_MAX) {
+        *p = ngx_slprintf(*p, end, " RCPTMAX=%ui", max);
     }
-
-    *p = ngx_slprintf(*p, end, " RCPTMAX=%ui", max);
 
     max = s->service->strict.max_messages;
 
@@ -76,7 +78,7 @@ ngx_smtp_esmtp_limits_advertise(ngx_smtp_session_t *s, u_char **p,
         *p = ngx_slprintf(*p, end, " MAILMAX=%ui", max);
     }
 
-    return NGX_OK;
+    return (*p == start) ? NGX_DECLINED : NGX_OK;
 }
 
 

@@ -221,7 +221,7 @@ ngx_smtp_command_allowed(ngx_smtp_session_t *s, const ngx_smtp_command_t *cmd,
         return NGX_DECLINED;
     }
 
-    if (!ngx_smtp_esmtp_command(s, &cmd->name)) {
+    if (!ngx_smtp_esmtp_command(s, &cmd->name, 0)) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_NOT_IMPLEMENTED);
         return NGX_DECLINED;
     }

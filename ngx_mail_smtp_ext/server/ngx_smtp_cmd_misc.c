@@ -65,7 +65,8 @@ ngx_smtp_command_help(ngx_smtp_session_t *s, ngx_str_t *args)
 
         if ((cmd->flags & NGX_SMTP_CMD_HIDDEN)
             || !ngx_smtp_command_present(s, cmd)
-            || !ngx_smtp_esmtp_command(s, &cmd->name))
+            || !ngx_smtp_esmtp_command(s, &cmd->name,
+                                       cmd->flags & NGX_SMTP_CMD_OFFERED))
         {
             continue;
         }

@@ -99,12 +99,13 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
 
     { ngx_string("STARTTLS"),
       NGX_SMTP_CMD_PLAIN|NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_NO_ARGS
-                        |NGX_SMTP_CMD_LAST,
+                        |NGX_SMTP_CMD_LAST|NGX_SMTP_CMD_OFFERED,
       "STARTTLS",
       ngx_smtp_command_starttls },
 
     { ngx_string("AUTH"),
-      NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_LAST,
+      NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_LAST
+                       |NGX_SMTP_CMD_OFFERED,
       "AUTH mechanism [initial-response]",
       ngx_smtp_command_auth },
 

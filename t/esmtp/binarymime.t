@@ -241,8 +241,8 @@ is $c->send_message(to => 'x@maildir.example') =~ s/=.*//r,
 
 $c = client(8);
 ok !exists $c->{ehlo}{BINARYMIME}, 'it is not offered for Maildirs alone';
-is $c->mail('a@b.example', 'BODY=BINARYMIME'), '501 5.5.4 Bad parameter: BODY',
-   'nor accepted';
+is $c->mail('a@b.example', 'BODY=BINARYMIME'),
+   '555 5.5.4 Unsupported parameter: BODY=BINARYMIME', 'nor accepted';
 
 # as the next hop, once that is known
 

@@ -14,7 +14,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(45);
+$t->plan(46);
 
 my %mta = (
     rcpt => $t->server('rcpt', ehlo => [ 'PIPELINING', 'LIMITS RCPTMAX=3' ]),
@@ -75,6 +75,13 @@ mail {
         smtp_max_recipients  1000000;
     }
 
+    server {
+        listen               127.0.0.1:%%PORT_3%%;
+        protocol             smtp_ext;
+        smtp_max_recipients  1000000;
+        smtp_max_messages    7;
+    }
+
 $servers
 }
 EOC
@@ -111,6 +118,7 @@ sub mails {
 is connected('1')->{ehlo}{LIMITS}, 'RCPTMAX=123', 'what is enforced';
 is connected('v_bad')->{ehlo}{LIMITS}, 'RCPTMAX=1000', 'the default';
 ok !exists connected('2')->{ehlo}{LIMITS}, 'more than can be said is not said';
+is connected('3')->{ehlo}{LIMITS}, 'MAILMAX=7', 'but another limit is';
 
 # RCPTMAX of the next hop
 

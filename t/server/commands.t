@@ -14,7 +14,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(57);
+$t->plan(58);
 
 $t->write_conf(<<'EOC')->run();
 %%GLOBALS%%
@@ -73,7 +73,9 @@ is $c->cmd('VRFY user'), '252 2.0.0 Cannot verify, but will take mail for whom '
 is $c->cmd('VRFY'), '501 5.5.4 Syntax: VRFY address', 'VRFY needs an argument';
 is $c->cmd('EXPN list'), '502 5.5.1 Command not implemented', 'EXPN';
 is $c->cmd('HELP'), '214 2.0.0 Commands: EHLO HELO MAIL RCPT DATA BDAT '
-   . 'RSET NOOP QUIT VRFY HELP STARTTLS AUTH', 'HELP names the commands';
+   . 'RSET NOOP QUIT VRFY HELP', 'HELP names the commands';
+is $c->cmd('HELP STARTTLS'), '504 5.5.4 No help on that',
+   'HELP with a command that is not there';
 is $c->cmd('HELP mail'), '214 2.0.0 Syntax: MAIL FROM:<address> [parameters]',
    'HELP with an argument';
 is $c->cmd('STARTTLS'), '502 5.5.1 Command not implemented',

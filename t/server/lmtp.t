@@ -112,7 +112,7 @@ $c->dialogue('LHLO takes the place of EHLO and HELO',
     [ 'LHLO', '501 5.5.4 Syntax: LHLO domain' ],
     [ 'LHLO client.example.com', qr/^250-mx\.example\.com\n/ ],
     [ 'HELP', '214 2.0.0 Commands: LHLO MAIL RCPT DATA BDAT RSET NOOP QUIT '
-      . 'VRFY HELP STARTTLS AUTH' ],
+      . 'VRFY HELP STARTTLS' ],
 );
 
 my $lhlo = $c->cmd('lhlo client.example.com');

@@ -13,7 +13,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(47);
+$t->plan(48);
 
 $t->certificate('localhost');
 
@@ -103,6 +103,7 @@ ok exists $c->ehlo()->{STARTTLS}, 'STARTTLS is offered';
 like $c->send_message(), $taken, 'but need not be used';
 is with(), 'ESMTP', 'which Received says';
 is $c->cmd('STARTTLS now'), '501 5.5.4 Syntax: STARTTLS', 'no argument';
+like $c->cmd('HELP'), qr/ STARTTLS$/, 'HELP names STARTTLS';
 is $c->cmd('starttls'), $ready, 'STARTTLS';
 ok $c->start_tls(), 'the handshake';
 

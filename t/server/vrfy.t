@@ -59,7 +59,7 @@ my $perhaps = '252 2.0.0 Cannot verify, but will take mail for whom RCPT '
 my $syntax = '501 5.5.4 Syntax: VRFY address';
 my $not = '502 5.5.1 Command not implemented';
 my $commands = '214 2.0.0 Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP '
-               . 'QUIT VRFY HELP STARTTLS AUTH';
+               . 'QUIT VRFY HELP';
 
 sub connected {
     my $c = $t->client($_[0] || 'smtp');
