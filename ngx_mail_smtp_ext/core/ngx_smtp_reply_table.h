@@ -219,6 +219,10 @@
     X(BY_EXPIRED,       554, 5, 4, 7, 0, "Delivery time expired")            \
     X(SERVER_CHANGED,   451, 4, 4, 5, 0,                                     \
       "Destination server now refuses a recipient, try again")               \
+    X(SERVICE_REFUSED,  554, 5, 3, 0, 0,                                     \
+      "Destination service refused the message")                             \
+    X(SERVICE_FAILED,   451, 4, 3, 0, 0,                                     \
+      "Destination service failed, try again later")                         \
     X(REPORT_LOST,      451, 4, 4, 0, 0,                                     \
       "Not all recipients got it, and the report was not taken")             \
     X(PRDR,             353, 0, 0, 0, BARE,                                  \

@@ -908,6 +908,10 @@ ngx_smtp_var_delivery_reply(ngx_pool_t *pool, ngx_str_t *value,
 
     p = ngx_cpymem(p, d->log.reply.data, d->log.reply.len);
 
+    if (p[-1] == ' ') {
+        p--;
+    }
+
     value->len = p - value->data;
 
     return NGX_OK;

@@ -58,6 +58,10 @@ ngx_smtp_http_start(ngx_smtp_http_request_t *r, ngx_smtp_op_t *op)
         r->connect_timeout = r->conf->connect_timeout;
     }
 
+    if (r->read_timeout == 0) {
+        r->read_timeout = r->conf->read_timeout;
+    }
+
     r->server = r->url->host;
     r->action = r->log->action;
     r->log->action = "choosing a server of HTTP service";
@@ -222,11 +226,13 @@ ngx_smtp_http_failed(ngx_smtp_http_request_t *r, char *reason)
      * request that lacks its last octet has not.
      */
 
-    again = r->ask || r->sent < r->head.len;
+    again = r->ask || !r->complete;
 
     if (r->heard) {
         again = 0;
     }
+
+    r->waiting = 0;
 
     if (again && r->kept && !r->connection->timedout) {
 
@@ -278,13 +284,17 @@ ngx_smtp_http_timer_handler(ngx_event_t *ev)
 void
 ngx_smtp_http_finish(ngx_smtp_http_request_t *r, ngx_int_t rc)
 {
+    ngx_uint_t  failed;
+
     if (rc == NGX_OK && ngx_smtp_http_keep(r) == NGX_OK) {
         r->connection = NULL;
     }
 
-    ngx_smtp_http_release(r, rc != NGX_OK);
+    failed = (rc != NGX_OK && !r->ours);
 
-    if (rc != NGX_OK && r->asked) {
+    ngx_smtp_http_release(r, failed);
+
+    if (failed && r->asked) {
         ngx_smtp_http_breaker_failed(r);
     }
 
@@ -310,6 +320,7 @@ ngx_smtp_http_release(ngx_smtp_http_request_t *r, ngx_uint_t failed)
         ngx_del_timer(&r->timer);
     }
 
+    r->waiting = 0;
     r->log->action = r->action;
 }
 
@@ -340,11 +351,12 @@ ngx_smtp_http_keep(ngx_smtp_http_request_t *r)
 
     c = r->connection;
 
-    if (r->broken
-        || r->sent < r->head.len
-        || !ngx_smtp_http_parse_keepalive(r))
-    {
+    if (r->broken || !r->complete || !ngx_smtp_http_parse_keepalive(r)) {
         return NGX_DECLINED;
+    }
+
+    if (c->ssl && r->piece) {
+        ngx_ssl_free_buffer(c);
     }
 
     c->requests++;

@@ -46,6 +46,17 @@ typedef struct {
 } ngx_smtp_http_url_t;
 
 
+/*
+ * The next piece of a body that is not in memory as a whole: chain links that
+ * are used up.  With first the request begins, and not always for the first
+ * time.  NGX_OK; NGX_AGAIN: ngx_smtp_http_more() will be called when there is
+ * one; NGX_ERROR: there won't be any, which is no failure of the service: op
+ * finishes with NGX_ERROR.
+ */
+typedef ngx_int_t (*ngx_smtp_http_piece_pt)(ngx_smtp_http_request_t *r,
+    ngx_uint_t first, ngx_chain_t **piece);
+
+
 /* fields of every request, by directives; zeroed, then merged */
 typedef struct {
     ngx_array_t           *list;         /* of ngx_keyval_t */
@@ -71,16 +82,25 @@ struct ngx_smtp_http_request_s {
     void                  *session;
     ngx_msec_t             connect_timeout;  /* NGX_CONF_UNSET_MSEC: conf's */
     ngx_msec_t             timeout;      /* of the whole; as above */
+    ngx_msec_t             read_timeout; /* 0: conf's */
     ngx_str_t              method;
     ngx_str_t              fields;       /* "Name: value" CRLF, as many as
                                             there are; not Host and none
                                             about the body or the connection */
     ngx_str_t              type;         /* of the body, if there is one */
     ngx_str_t              body;
+    ngx_smtp_http_piece_pt  piece;       /* in place of body; or NULL */
+    off_t                  length;       /* of what it gives, not 0 */
+    void                  *data;         /* for piece() */
     size_t                 max_body;     /* of an answer; 0: it is read and
                                             thrown away */
     unsigned               ask:1;        /* a question, which may be put a
                                             second time */
+
+    /* when op has finished with NGX_ERROR */
+    unsigned               asked:1;      /* not stopped by the breaker */
+    unsigned               spoken:1;     /* a server was there to hear it */
+    unsigned               told:1;       /* ... and has been sent all of it */
 
     /* the answer */
     ngx_uint_t             status;       /* 200..599 */
@@ -93,7 +113,10 @@ struct ngx_smtp_http_request_s {
     ngx_connection_t      *connection;
     ngx_uint_t             requests;     /* carried by connection */
     ngx_str_t              head;         /* and body: what is sent */
-    size_t                 sent;
+    off_t                  sent;         /* or on its way, with pieces */
+    ngx_chain_t           *out;          /* a piece that is being sent */
+    ngx_chain_t            head_link;
+    ngx_buf_t              head_buf;
     ngx_buf_t              in;           /* header of the answer */
     ngx_buf_t              raw;          /* its body, as it comes */
     size_t                 answer_size;  /* memory of answer */
@@ -105,8 +128,11 @@ struct ngx_smtp_http_request_s {
     ngx_log_t              peer_log;
     char                  *action;       /* of log, before the start */
 
-    unsigned               asked:1;      /* not stopped by the breaker */
     unsigned               connected:1;
+    unsigned               begun:1;      /* piece() has been asked */
+    unsigned               complete:1;   /* all of it is the kernel's */
+    unsigned               waiting:1;    /* for a piece */
+    unsigned               ours:1;       /* ... that won't come */
     unsigned               chosen:1;     /* peer has a server of ours */
     unsigned               kept:1;       /* connection has answered others */
     unsigned               fresh:1;      /* no kept one any more */
@@ -137,6 +163,12 @@ ngx_int_t ngx_smtp_http_fields_merge(ngx_conf_t *cf,
  * the connection is closed, or kept for the next request.
  */
 void ngx_smtp_http_start(ngx_smtp_http_request_t *r, ngx_smtp_op_t *op);
+
+/* there is another piece, or piece() knows that there won't be one */
+void ngx_smtp_http_more(ngx_smtp_http_request_t *r);
+
+/* may a piece be in a file?  When piece() is called */
+ngx_uint_t ngx_smtp_http_sendfile(ngx_smtp_http_request_t *r);
 
 /*
  * What the caller makes of an answer, to be called once after each NGX_OK:

@@ -22,6 +22,9 @@ static void ngx_smtp_http_write_handler(ngx_event_t *wev);
 static void ngx_smtp_http_read_handler(ngx_event_t *rev);
 static ngx_int_t ngx_smtp_http_connected(ngx_smtp_http_request_t *r);
 static ngx_int_t ngx_smtp_http_write(ngx_smtp_http_request_t *r);
+static ngx_int_t ngx_smtp_http_write_pieces(ngx_smtp_http_request_t *r);
+static ngx_int_t ngx_smtp_http_next_piece(ngx_smtp_http_request_t *r);
+static ngx_int_t ngx_smtp_http_write_chain(ngx_smtp_http_request_t *r);
 static ngx_int_t ngx_smtp_http_read(ngx_smtp_http_request_t *r,
     char **reason);
 
@@ -30,6 +33,7 @@ ngx_int_t
 ngx_smtp_http_request_init(ngx_smtp_http_request_t *r)
 {
     u_char     *p;
+    off_t       length;
     size_t      len;
     ngx_str_t  *uri, *host;
 
@@ -40,9 +44,11 @@ ngx_smtp_http_request_init(ngx_smtp_http_request_t *r)
           + host->len + sizeof("Host: " CRLF) - 1
           + r->fields.len
           + sizeof("Content-Type: " CRLF) - 1 + r->type.len
-          + sizeof("Content-Length: " CRLF) - 1 + NGX_SIZE_T_LEN
+          + sizeof("Content-Length: " CRLF) - 1 + NGX_OFF_T_LEN
           + sizeof(CRLF) - 1
           + r->body.len;
+
+    length = r->piece ? r->length : (off_t) r->body.len;
 
     p = ngx_pnalloc(r->pool, len);
     if (p == NULL) {
@@ -56,9 +62,9 @@ ngx_smtp_http_request_init(ngx_smtp_http_request_t *r)
 
     p = ngx_cpymem(p, r->fields.data, r->fields.len);
 
-    if (r->body.len) {
-        p = ngx_sprintf(p, "Content-Type: %V" CRLF "Content-Length: %uz" CRLF,
-                        &r->type, r->body.len);
+    if (length) {
+        p = ngx_sprintf(p, "Content-Type: %V" CRLF "Content-Length: %O" CRLF,
+                        &r->type, length);
     }
 
     *p++ = CR; *p++ = LF;
@@ -79,6 +85,10 @@ ngx_smtp_http_send(ngx_smtp_http_request_t *r, ngx_int_t rc)
     c = r->connection;
 
     r->sent = 0;
+    r->out = NULL;
+    r->begun = 0;
+    r->complete = 0;
+    r->waiting = 0;
     r->connected = r->kept;
     r->broken = 0;
     r->heard = 0;
@@ -139,24 +149,36 @@ ngx_smtp_http_write_handler(ngx_event_t *wev)
         return;
     }
 
-    if (r->broken || r->sent == r->head.len) {
+    if (r->broken || r->complete || r->waiting) {
         return;
     }
 
-    rc = ngx_smtp_http_write(r);
+    r->spoken = 1;
+
+    rc = r->piece ? ngx_smtp_http_write_pieces(r) : ngx_smtp_http_write(r);
 
     if (rc == NGX_AGAIN) {
         ngx_add_timer(wev, r->conf->send_timeout);
+
+    } else if (wev->timer_set) {
+        ngx_del_timer(wev);
+    }
+
+    if (rc == NGX_ABORT) {
+        r->ours = 1;
+        ngx_smtp_http_finish(r, NGX_ERROR);
+        return;
+    }
+
+    if (rc == NGX_AGAIN || rc == NGX_DONE) {
+
+        /* meanwhile the service may have something to say */
 
         if (ngx_handle_write_event(wev, 0) != NGX_OK) {
             ngx_smtp_http_finish(r, NGX_ERROR);
         }
 
         return;
-    }
-
-    if (wev->timer_set) {
-        ngx_del_timer(wev);
     }
 
     if (rc == NGX_ERROR) {
@@ -170,7 +192,7 @@ ngx_smtp_http_write_handler(ngx_event_t *wev)
     r->log->action = "reading an answer of HTTP service";
     c->log->action = r->log->action;
 
-    ngx_add_timer(c->read, r->conf->read_timeout);
+    ngx_add_timer(c->read, r->read_timeout);
 
     ngx_smtp_http_read_handler(c->read);
 }
@@ -186,8 +208,9 @@ ngx_smtp_http_write(ngx_smtp_http_request_t *r)
 
     c = r->connection;
 
-    while (r->sent < r->head.len) {
-        n = c->send(c, r->head.data + r->sent, r->head.len - r->sent);
+    while (r->sent < (off_t) r->head.len) {
+        n = c->send(c, r->head.data + r->sent,
+                    r->head.len - (size_t) r->sent);
 
         if (n == NGX_AGAIN || n == 0) {
             return NGX_AGAIN;
@@ -200,7 +223,156 @@ ngx_smtp_http_write(ngx_smtp_http_request_t *r)
         r->sent += n;
     }
 
+    r->complete = 1;
+    r->told = 1;
+
     return NGX_OK;
+}
+
+
+/* the same; NGX_DONE: the next piece is waited for; NGX_ABORT: in vain */
+
+static ngx_int_t
+ngx_smtp_http_write_pieces(ngx_smtp_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    for ( ;; ) {
+
+        if (r->out == NULL) {
+
+            if (r->sent == (off_t) r->head.len + r->length) {
+                r->complete = 1;
+                r->told = 1;
+                return NGX_OK;
+            }
+
+            rc = ngx_smtp_http_next_piece(r);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        rc = ngx_smtp_http_write_chain(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_http_next_piece(ngx_smtp_http_request_t *r)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    rc = r->piece(r, !r->begun, &r->out);
+
+    r->begun = 1;
+
+    if (rc != NGX_OK) {
+        r->out = NULL;
+        r->waiting = (rc == NGX_AGAIN);
+
+        return r->waiting ? NGX_DONE : NGX_ABORT;
+    }
+
+    if (r->sent == 0) {
+
+        /* in one write with what comes first of the body */
+
+        b = &r->head_buf;
+
+        ngx_memzero(b, sizeof(ngx_buf_t));
+
+        b->memory = 1;
+        b->pos = r->head.data;
+        b->last = r->head.data + r->head.len;
+
+        r->head_link.buf = b;
+        r->head_link.next = r->out;
+
+        r->out = &r->head_link;
+    }
+
+    for (cl = r->out; cl; cl = cl->next) {
+        r->sent += ngx_buf_size(cl->buf);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_http_write_chain(ngx_smtp_http_request_t *r)
+{
+    ngx_chain_t       *cl;
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    if (c->ssl) {
+
+        /* few records rather than one for each buffer; but all of them now */
+
+        for (cl = r->out; cl->next; cl = cl->next) { /* void */ }
+
+        cl->buf->flush = 1;
+    }
+
+    while (r->out) {
+
+        if (!c->write->ready) {
+            return NGX_AGAIN;
+        }
+
+        r->out = c->send_chain(c, r->out, 0);
+
+        if (r->out == NGX_CHAIN_ERROR) {
+            r->out = NULL;
+            return NGX_ERROR;
+        }
+
+        if (r->out == NULL && c->buffered) {
+
+            /* the rest is in TLS's buffer */
+
+            ngx_memzero(&r->head_buf, sizeof(ngx_buf_t));
+
+            r->head_buf.flush = 1;
+            r->head_link.buf = &r->head_buf;
+            r->head_link.next = NULL;
+
+            r->out = &r->head_link;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_smtp_http_more(ngx_smtp_http_request_t *r)
+{
+    if (r->waiting) {
+        r->waiting = 0;
+        ngx_smtp_http_write_handler(r->connection->write);
+    }
+}
+
+
+ngx_uint_t
+ngx_smtp_http_sendfile(ngx_smtp_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    return c->ssl == NULL || c->ssl->sendfile;
 }
 
 
@@ -237,7 +409,7 @@ ngx_smtp_http_read_handler(ngx_event_t *rev)
     if (rc == NGX_AGAIN) {
 
         if (rev->timer_set) {
-            ngx_add_timer(rev, r->conf->read_timeout);
+            ngx_add_timer(rev, r->read_timeout);
         }
 
         if (ngx_handle_read_event(rev, 0) != NGX_OK) {
@@ -307,7 +479,7 @@ ngx_smtp_http_read(ngx_smtp_http_request_t *r, char **reason)
         }
     }
 
-    if (rc == NGX_OK && r->sent < r->head.len && r->status < 300) {
+    if (rc == NGX_OK && !r->complete && r->status < 300) {
 
         /* what has not been heard can't have been agreed to */
 
@@ -351,7 +523,7 @@ ngx_smtp_http_connected(ngx_smtp_http_request_t *r)
         c->write->handler = ngx_smtp_http_write_handler;
     }
 
-    if (r->sent == 0) {
+    if (!r->complete) {
         r->log->action = "sending a request to HTTP service";
         c->log->action = r->log->action;
     }

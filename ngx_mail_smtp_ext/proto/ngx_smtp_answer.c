@@ -172,6 +172,53 @@ ngx_smtp_status_number(u_char *p, u_char *last, ngx_uint_t *value)
 }
 
 
+char *
+ngx_smtp_answer_words(ngx_uint_t *code, ngx_smtp_enhanced_t *enhanced,
+    ngx_str_t *words)
+{
+    u_char  *p;
+    size_t   i;
+
+    *code = 0;
+    ngx_memzero(enhanced, sizeof(ngx_smtp_enhanced_t));
+
+    p = words->data;
+
+    if (words->len < 3
+        || (p[0] != '2' && p[0] != '4' && p[0] != '5')
+        || !ngx_smtp_is_digit(p[1]) || !ngx_smtp_is_digit(p[2])
+        || (words->len > 3 && p[3] != ' '))
+    {
+        return "has no code 2yz, 4yz or 5yz";
+    }
+
+    *code = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
+
+    words->data += ngx_min(words->len, 4);
+    words->len -= ngx_min(words->len, 4);
+
+    ngx_smtp_enhanced_parse(enhanced, *code, words);
+
+    if (enhanced->class == 0 && words->len >= 2
+        && ngx_smtp_is_digit(words->data[0]) && words->data[1] == '.')
+    {
+        return "has an enhanced code that does not fit";
+    }
+
+    if (words->len > NGX_SMTP_ANSWER_TEXT_MAX) {
+        return "has too long a text";
+    }
+
+    for (i = 0; i < words->len; i++) {
+        if (words->data[i] < ' ' || words->data[i] >= 0x7f) {
+            return "has a text that is not printable US-ASCII";
+        }
+    }
+
+    return NULL;
+}
+
+
 u_char *
 ngx_smtp_answer_text_copy(u_char *dst, size_t max, ngx_str_t *text)
 {

@@ -25,6 +25,9 @@
 #define NGX_SMTP_ANSWER_LINE_MAX   1024
 #define NGX_SMTP_ANSWER_LINES_MAX  128
 
+/* of a text that goes into a reply of ours: with the codes it is one line */
+#define NGX_SMTP_ANSWER_TEXT_MAX   480
+
 
 /* a status code of RFC 3463; class 0: there is none */
 typedef struct {
@@ -59,6 +62,15 @@ ngx_int_t ngx_smtp_answer_parse(ngx_smtp_answer_t *answer, ngx_buf_t *b);
  */
 void ngx_smtp_enhanced_parse(ngx_smtp_enhanced_t *enhanced, ngx_uint_t code,
     ngx_str_t *text);
+
+/*
+ * Strictly: "code", "code text", "code enhanced-code text", with a code 2yz,
+ * 4yz or 5yz and a text of printable US-ASCII.  Leaves of words the text.
+ * NULL: in order; else what is wrong with it ("has ..."), and *code is 0 when
+ * it is the code.
+ */
+char *ngx_smtp_answer_words(ngx_uint_t *code, ngx_smtp_enhanced_t *enhanced,
+    ngx_str_t *words);
 
 /*
  * Copies text to dst, at most max octets, with everything that is not

@@ -18,6 +18,8 @@
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_smtps;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_lmtp;
+extern const ngx_smtp_dest_type_t  ngx_smtp_dest_http;
+extern const ngx_smtp_dest_type_t  ngx_smtp_dest_https;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_maildir;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_discard;
 extern const ngx_smtp_dest_type_t  ngx_smtp_dest_reject;
@@ -30,6 +32,8 @@ const ngx_smtp_dest_type_t *const  ngx_smtp_dest_table[] = {
     &ngx_smtp_dest_smtp,
     &ngx_smtp_dest_smtps,
     &ngx_smtp_dest_lmtp,
+    &ngx_smtp_dest_http,
+    &ngx_smtp_dest_https,
     &ngx_smtp_dest_maildir,
     &ngx_smtp_dest_discard,
     &ngx_smtp_dest_reject,

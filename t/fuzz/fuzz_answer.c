@@ -20,6 +20,7 @@ static void run(fuzz_out_t *out, const u_char *data, size_t size,
 static void check_answer(ngx_smtp_answer_t *answer, u_char *start,
     ngx_buf_t *b);
 static void check_text(ngx_uint_t code, ngx_str_t *text);
+static void check_words(u_char *data, size_t size);
 
 
 int
@@ -46,6 +47,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     fuzz_out_free(&first);
+
+    check_words(fuzz_copy(data, size), size);
 
     return 0;
 }
@@ -185,4 +188,34 @@ check_text(ngx_uint_t code, ngx_str_t *text)
 
         free(dst);
     }
+}
+
+
+/* what is in order can be part of a reply, as it is */
+
+static void
+check_words(u_char *data, size_t size)
+{
+    size_t                i;
+    ngx_str_t             words;
+    ngx_uint_t            code;
+    ngx_smtp_enhanced_t   enhanced;
+
+    words.data = data;
+    words.len = size;
+
+    if (ngx_smtp_answer_words(&code, &enhanced, &words) == NULL) {
+
+        fuzz_check(code >= 200 && code <= 599 && code / 100 != 3);
+        fuzz_check(enhanced.class == 0 || enhanced.class == code / 100);
+        fuzz_check(words.data >= data + 3
+                   && words.data + words.len == data + size);
+        fuzz_check(words.len <= NGX_SMTP_ANSWER_TEXT_MAX);
+
+        for (i = 0; i < words.len; i++) {
+            fuzz_check(words.data[i] >= ' ' && words.data[i] < 0x7f);
+        }
+    }
+
+    free(data);
 }

@@ -99,6 +99,20 @@ my @errors = (
     [ 'smtp_pass "reject:550 5.7.1 two\nlines";', qr/not printable US-ASCII/ ],
     [ 'smtp_pass "reject:550 ' . 'x' x 481 . '";', qr/too long a text/ ],
 
+    [ 'smtp_pass http://;', qr!no host in URL "http://"! ],
+    [ 'smtp_pass http://user@127.0.0.1/;', qr/user in URL/ ],
+    [ 'smtp_pass "http://127.0.0.1/a b";', qr/invalid character in URL/ ],
+    [ 'smtp_pass https://127.0.0.1:http/;', qr/invalid port/ ],
+    [ 'smtp_pass http://unix:;', qr/no path in the unix domain socket/ ],
+    [ 'smtp_pass http://127.0.0.1; smtp_pass_http_recipients 0;',
+      qr/"smtp_pass_http_recipients" directive must be between 1 and 1000/ ],
+    [ 'smtp_pass http://127.0.0.1; smtp_pass_http_recipients 1001;',
+      qr/must be between 1 and 1000/ ],
+    [ 'smtp_pass_http_header "X Y" z;', qr/invalid header "X Y"/ ],
+    [ 'smtp_pass_http_header X "a\nb";', qr/invalid header "X"/ ],
+    [ 'smtp_pass_http_header X "$nothing";', qr/unknown "nothing" variable/ ],
+    [ 'smtp_pass_http_header X "${smtp_id";', qr/variable/ ],
+
     [ 'smtp_relay_from 127.0.0.1;', qr/"smtp_relay_from" needs "smtp_pass"/ ],
     [ 'smtp_relay_from nobody; smtp_pass 127.0.0.1;',
       qr/invalid parameter "nobody"/ ],
@@ -117,6 +131,8 @@ my @good = (
     [ 'smtp_recipient @[IPv6:::1] { smtp_pass MAILDIR:/a/..b/; }',
       qr/test is successful/ ],
     [ 'smtp_pass "REJECT:550 ' . 'x' x 480 . '";', qr/test is successful/ ],
+    [ 'smtp_pass HTTP://127.0.0.1; smtp_recipient * {
+           smtp_pass https://[::1]:8443?a=b; }', qr/test is successful/ ],
     [ 'smtp_pass discard:; smtp_recipient * { smtp_pass Discard:; }',
       qr/test is successful/ ],
     [ join('', map { "smtp_recipient user$_\@example.com {

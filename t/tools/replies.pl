@@ -303,7 +303,7 @@ SENDER_NEEDS_UTF8 | | MAIL with an address in UTF-8 without SMTPUTF8
 RECIPIENT_NEEDS_UTF8 | | RCPT with an address in UTF-8, given or rewritten to, without SMTPUTF8 in MAIL
 TOO_MANY_RCPT | | RCPT after `smtp_max_recipients` accepted, or as many refused ones
 OTHER_DESTINATION | | the recipient goes elsewhere than those before
-TOO_BIG | | the declared or the real size is over `smtp_max_message_size`, or over the limit of the next hop
+TOO_BIG | | the declared or the real size is over `smtp_max_message_size`, or over the limit of the next hop; an HTTP service answered 413
 HUGE_CHUNK | | BDAT with a chunk longer than `smtp_max_message_size` by more than a gigabyte
 BARE_IN_DATA | | the message has a bare CR or LF, without `smtp_bare_newline normalise`
 NUL_IN_DATA | | a message with a NUL octet, `smtp_nul reject`
@@ -322,8 +322,8 @@ MAILBOX_FULL_5 | | the same with `reply=552`
 MAILBOX_SMALL | | the message alone is more than the quota of the Maildir
 LOCAL_ERROR | | something went wrong here; the error log has it
 
-NO_SERVER | | no server could be connected to, or none has an address
-SERVERS_BUSY | | `max_conns` left no connection to any server, and `queue` no place to wait or not the time
+NO_SERVER | | no server could be connected to, or none has an address; an HTTP service is [left alone](reference/http.md#smtp_http_breaker)
+SERVERS_BUSY | | `max_conns` left no connection to any server, and `queue` no place to wait or not the time; an HTTP service answered 408, 425, 429 or 503
 SERVER_BROKEN | | the last server that could be connected to closed the connection, did not answer in time, or broke the protocol
 SERVER_INSECURE | | there has to be TLS to the next hop, and there is none with the last server that could be connected to
 SERVER_LOGIN | | the next hop refuses the login, or there is none that it could be shown
@@ -339,6 +339,8 @@ SERVER_LACKS_RELEASE | | a message with HOLDFOR or HOLDUNTIL, and the next hop h
 SERVER_LACKS_RRVS | | a recipient with RRVS without `;C`, and the destination has no RRVS, or the address is rewritten
 BY_EXPIRED | | the time of BY with mode R is over
 SERVER_CHANGED | | a recipient that was accepted at RCPT is refused now that the message is complete; nobody got it
+SERVICE_REFUSED | | the service that the message was POSTed to answered with a status 4xx, and without words of its own
+SERVICE_FAILED | | the service that the message was POSTed to answered with a status 5xx or 3xx, or with an invalid `Smtp-Reply`
 REPORT_LOST | | `smtp_mixed_result bounce`: some recipients have got the message, and the report on the others was not taken
 PRDR | | the message was given to a destination, the client said PRDR, and not all recipients fared alike
 PARTLY_REFUSED | address | with `smtp_pass_mode buffered`, the next hop refused some of the recipients for good; nobody got it

@@ -43,7 +43,7 @@ my %may = (
     submit => [ 'core', 'proto', 'base' ],
     route => [ 'core', 'proto', 'peer', 'base' ],
     hook => [ 'core', 'proto', 'http', 'base' ],
-    relay => [ 'core', 'esmtp', 'proto', 'peer', 'spool', 'base' ],
+    relay => [ 'core', 'esmtp', 'proto', 'peer', 'spool', 'http', 'base' ],
     log => [ 'core' ],
     '.' => [ 'core', 'server' ],
 );

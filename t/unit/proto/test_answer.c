@@ -473,6 +473,87 @@ test_copy_utf8(void)
 }
 
 
+static void
+test_words(void)
+{
+    char                 *rv;
+    u_char               *copy;
+    ngx_str_t             words;
+    ngx_uint_t            i, code, ok;
+    ngx_smtp_enhanced_t   e;
+    u_char                text[4 + NGX_SMTP_ANSWER_TEXT_MAX + 1];
+
+    static struct {
+        const char  *in;
+        ngx_uint_t   code;
+        ngx_uint_t   class;
+        const char  *rest;
+        const char  *wrong;
+    }  rows[] = {
+        { "250", 250, 0, "", NULL },
+        { "550 no", 550, 0, "no", NULL },
+        { "550 5.7.1", 550, 5, "", NULL },
+        { "452 4.2.2  full, really", 452, 4, "full, really", NULL },
+        { "559 5x", 559, 0, "5x", NULL },
+        { "550 5 of them", 550, 0, "5 of them", NULL },
+        { "", 0, 0, NULL, "code" },
+        { "55", 0, 0, NULL, "code" },
+        { "5500", 0, 0, NULL, "code" },
+        { "550-no", 0, 0, NULL, "code" },
+        { "354 go", 0, 0, NULL, "code" },
+        { "150 go", 0, 0, NULL, "code" },
+        { "650 go", 0, 0, NULL, "code" },
+        { "5a0 go", 0, 0, NULL, "code" },
+        { " 550 go", 0, 0, NULL, "code" },
+        { "550 4.7.1 no", 550, 0, NULL, "does not fit" },
+        { "550 5.7 no", 550, 0, NULL, "does not fit" },
+        { "550 5.7.1.1 no", 550, 0, NULL, "does not fit" },
+        { "550 a\tb", 550, 0, NULL, "US-ASCII" },
+        { "550 a\r\nb", 550, 0, NULL, "US-ASCII" },
+        { "550 5.7.1 \xc3\xbc", 550, 5, NULL, "US-ASCII" }
+    };
+
+    for (ok = 1, i = 0; i < tap_nelts(rows); i++) {
+        words.len = ngx_strlen(rows[i].in);
+        copy = tap_copy(rows[i].in, words.len);
+        words.data = copy;
+
+        rv = ngx_smtp_answer_words(&code, &e, &words);
+
+        if (code != rows[i].code || e.class != rows[i].class
+            || (rv == NULL) != (rows[i].wrong == NULL)
+            || (rv && strstr(rv, rows[i].wrong) == NULL)
+            || (rv == NULL
+                && !tap_same(words.data, words.len, (u_char *) rows[i].rest,
+                             strlen(rows[i].rest))))
+        {
+            tap_diag("words", rows[i].in, ngx_strlen(rows[i].in));
+            ok = 0;
+        }
+
+        free(copy);
+    }
+
+    tap_ok(ok, "words of a reply, strictly");
+
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "550 ", 4);
+
+    words.data = text;
+    words.len = sizeof(text) - 1;
+
+    tap_ok(ngx_smtp_answer_words(&code, &e, &words) == NULL
+           && words.len == NGX_SMTP_ANSWER_TEXT_MAX,
+           "the longest text");
+
+    words.data = text;
+    words.len = sizeof(text);
+
+    tap_ok(ngx_smtp_answer_words(&code, &e, &words) != NULL,
+           "a text that is too long");
+}
+
+
 int
 main(void)
 {
@@ -486,6 +567,7 @@ main(void)
     test_enhanced();
     test_copy();
     test_copy_utf8();
+    test_words();
 
     return tap_done();
 }
