@@ -115,7 +115,7 @@ ngx_smtp_esmtp_auth_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 
     auth.data = ngx_pnalloc(tx->pool, value->len);
     if (auth.data == NULL) {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_LOCAL_ERROR);
+        tx->param_reply = NGX_SMTP_REPLY_LOCAL_ERROR;
         return NGX_DONE;
     }
 

@@ -99,6 +99,29 @@ ngx_smtp_phase_op_done(ngx_smtp_op_t *op)
 }
 
 
+ngx_int_t
+ngx_smtp_phase_add(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_smtp_phase_table[i].handler; i++) {
+
+        if (ngx_smtp_phase_table[i].phase != NGX_SMTP_PHASE_ADD) {
+            continue;
+        }
+
+        rc = ngx_smtp_phase_table[i].handler(s, tx, NULL);
+
+        if (rc != NGX_OK && rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 void
 ngx_smtp_phase_log(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx)
 {

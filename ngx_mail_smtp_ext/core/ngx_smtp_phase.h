@@ -20,6 +20,8 @@ typedef enum {
     NGX_SMTP_PHASE_AUTH,         /* the login is good: may s->auth_user? */
     NGX_SMTP_PHASE_MAIL,         /* tx->mail_from: may it */
     NGX_SMTP_PHASE_RCPT,         /* tx->rcpt: who, where to, may it */
+    NGX_SMTP_PHASE_ADD,          /* tx->rcpt, named by a hook: where to;
+                                    handlers can't wait */
     NGX_SMTP_PHASE_OPEN,         /* mail data is about to come: who edits it,
                                     who takes it as it comes */
     NGX_SMTP_PHASE_MESSAGE,      /* it is complete: who has a say in it */
@@ -65,6 +67,9 @@ extern const ngx_smtp_phase_t  ngx_smtp_phase_table[];
  */
 ngx_int_t ngx_smtp_phase_run(ngx_smtp_session_t *s, ngx_smtp_phase_e phase,
     void (*done)(ngx_smtp_session_t *s, ngx_int_t rc));
+
+/* the ADD phase, for tx->rcpt; as ngx_smtp_phase_run(), but for NGX_AGAIN */
+ngx_int_t ngx_smtp_phase_add(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx);
 
 /* the LOG phase; tx may be NULL */
 void ngx_smtp_phase_log(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx);

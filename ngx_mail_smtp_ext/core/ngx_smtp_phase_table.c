@@ -73,6 +73,8 @@ const ngx_smtp_phase_t  ngx_smtp_phase_table[] = {
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_hook_rcpt_handler },
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_deliver_rcpt_handler },
 
+    { NGX_SMTP_PHASE_ADD, ngx_smtp_route_rcpt_handler },
+
     { NGX_SMTP_PHASE_OPEN, ngx_smtp_submit_open_handler },
     { NGX_SMTP_PHASE_OPEN, ngx_smtp_hook_open_handler },
     { NGX_SMTP_PHASE_OPEN, ngx_smtp_deliver_open_handler },

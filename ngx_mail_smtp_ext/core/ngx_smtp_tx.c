@@ -81,6 +81,7 @@ ngx_smtp_tx_make(ngx_smtp_session_t *s)
 
     ngx_queue_init(&tx->ops);
     ngx_queue_init(&tx->rcpts);
+    ngx_queue_init(&tx->added);
     ngx_queue_init(&tx->deliveries);
 
     tx->last_piece = &tx->pieces;
@@ -94,6 +95,78 @@ ngx_smtp_tx_make(ngx_smtp_session_t *s)
                    "smtp transaction %*s", (size_t) NGX_SMTP_ID_LEN, tx->id);
 
     return tx;
+}
+
+
+ngx_smtp_rcpt_t *
+ngx_smtp_tx_rcpt(ngx_smtp_tx_t *tx, ngx_smtp_path_t *path)
+{
+    ngx_smtp_rcpt_t  *rcpt;
+
+    rcpt = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_rcpt_t));
+
+    if (rcpt == NULL
+        || ngx_smtp_tx_copy(tx, &rcpt->given, &path->addr) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    rcpt->addr = rcpt->given;
+
+    rcpt->local.len = path->local.len;
+    rcpt->local.data = rcpt->given.data + (path->local.data
+                                           - path->addr.data);
+
+    rcpt->domain.len = path->domain.len;
+
+    if (path->domain.len) {
+        rcpt->domain.data = rcpt->given.data + (path->domain.data
+                                                - path->addr.data);
+    }
+
+    return rcpt;
+}
+
+
+ngx_int_t
+ngx_smtp_tx_rcpt_add(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt)
+{
+    ngx_smtp_delivery_t  *d;
+
+    d = ngx_smtp_delivery_get(tx, rcpt->dest);
+
+    if (d == NULL) {
+        return NGX_ERROR;
+    }
+
+    rcpt->n = tx->nrcpts++;
+    d->nrcpts++;
+
+    ngx_queue_insert_tail(&tx->rcpts, &rcpt->queue);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_smtp_tx_rcpt_move(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt,
+    ngx_smtp_dest_t *dest)
+{
+    ngx_smtp_delivery_t  *from, *to;
+
+    from = ngx_smtp_delivery_get(tx, rcpt->dest);
+    to = ngx_smtp_delivery_get(tx, dest);
+
+    if (from == NULL || to == NULL) {
+        return NGX_ERROR;
+    }
+
+    from->nrcpts--;
+    to->nrcpts++;
+
+    rcpt->dest = dest;
+
+    return NGX_OK;
 }
 
 

@@ -78,6 +78,11 @@ struct ngx_smtp_rcpt_s {
     unsigned                 confirm:1;      /* the sender is to hear from us
                                                 that it was taken; by esmtp/,
                                                 anew for each server */
+    unsigned                 added:1;        /* by a hook: the client knows
+                                                nothing of it */
+    unsigned                 waits:1;        /* ... and is in tx->added */
+    unsigned                 deleted:1;      /* by a hook: dest drops it, and
+                                                the client knows nothing */
 };
 
 
@@ -96,10 +101,17 @@ struct ngx_smtp_tx_s {
     ngx_str_t                auth;           /* AUTH=, decoded */
     ngx_str_t                params[NGX_SMTP_PARAM_MAIL_MAX];
     ngx_uint_t               mail_reply;     /* to MAIL; 0: SENDER_OK */
+    ngx_uint_t               param_reply;    /* to a parameter that is refused
+                                                by a reply of its own */
 
     ngx_queue_t              rcpts;          /* the accepted ones */
     ngx_uint_t               nrcpts;
     ngx_uint_t               nrefused;
+    ngx_queue_t              added;          /* by hooks; in rcpts when the
+                                                client has named all of its */
+    ngx_uint_t               changes;        /* of the envelope: next hops that
+                                                were told of it before know
+                                                another */
     ngx_smtp_rcpt_t         *rcpt;           /* the one in the RCPT phase */
     ngx_smtp_dest_t         *auth_dest;      /* by route/, of auth_server */
     ngx_queue_t              deliveries;     /* one for each destination */
@@ -163,6 +175,17 @@ void ngx_smtp_tx_finish(ngx_smtp_tx_t *tx);
  * NULL: no memory.  Ends with ngx_smtp_tx_release().
  */
 ngx_smtp_tx_t *ngx_smtp_tx_make(ngx_smtp_session_t *s);
+
+/* a recipient of it, in no list yet; NULL: no memory */
+ngx_smtp_rcpt_t *ngx_smtp_tx_rcpt(ngx_smtp_tx_t *tx, ngx_smtp_path_t *path);
+
+/*
+ * Puts it into tx->rcpts: its dest is set.  NGX_OK or NGX_ERROR.  move() does
+ * so with one that is there already, for another destination.
+ */
+ngx_int_t ngx_smtp_tx_rcpt_add(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt);
+ngx_int_t ngx_smtp_tx_rcpt_move(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt,
+    ngx_smtp_dest_t *dest);
 
 /* gives it an empty spool, as its server{} has configured it */
 ngx_int_t ngx_smtp_tx_spool(ngx_smtp_tx_t *tx);

@@ -28,8 +28,7 @@ extern ngx_module_t  ngx_mail_smtp_ext_esmtp_module;
 
 static ngx_uint_t ngx_smtp_esmtp_misplaced(ngx_smtp_tx_t *tx,
     ngx_uint_t rcpt, ngx_str_t *value);
-static ngx_int_t ngx_smtp_esmtp_complete(ngx_smtp_session_t *s,
-    ngx_smtp_tx_t *tx);
+static char *ngx_smtp_esmtp_complete(ngx_smtp_tx_t *tx);
 static const ngx_smtp_esmtp_param_t *ngx_smtp_esmtp_find(
     ngx_smtp_session_t *s, ngx_uint_t rcpt, ngx_str_t *name);
 static ngx_uint_t ngx_smtp_esmtp_offered(ngx_smtp_session_t *s,
@@ -81,6 +80,7 @@ ngx_int_t
 ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_uint_t rcpt, u_char *p, u_char *last)
 {
+    char                          *wrong;
     ngx_int_t                      rc;
     ngx_str_t                      seen[NGX_SMTP_ESMTP_PARAMS_MAX];
     ngx_uint_t                     i, n;
@@ -93,7 +93,7 @@ ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         rc = ngx_smtp_param_next(&param, &p, last);
 
         if (rc == NGX_DONE) {
-            return rcpt ? NGX_OK : ngx_smtp_esmtp_complete(s, tx);
+            break;
         }
 
         if (rc == NGX_ERROR) {
@@ -102,7 +102,9 @@ ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
             return NGX_DONE;
         }
 
-        row = ngx_smtp_esmtp_find(s, rcpt, &param.name);
+        /* RFC 5321, 4.1.1.2: parameters belong to extensions, and so to EHLO */
+
+        row = s->esmtp ? ngx_smtp_esmtp_find(s, rcpt, &param.name) : NULL;
 
         if (row == NULL) {
             ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_UNKNOWN_PARAMETER,
@@ -138,9 +140,61 @@ ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         }
 
         if (rc == NGX_DONE) {
+            ngx_smtp_reply(s, tx->param_reply);
             return NGX_DONE;
         }
     }
+
+    wrong = rcpt ? NULL : ngx_smtp_esmtp_complete(tx);
+
+    if (wrong) {
+        param.name.data = (u_char *) wrong;
+        param.name.len = ngx_strlen(wrong);
+
+        ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_PARAMETER, &param.name);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_smtp_esmtp_set(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx, ngx_uint_t rcpt,
+    ngx_str_t *text)
+{
+    u_char                        *p, *last;
+    ngx_smtp_param_t               param;
+    const ngx_smtp_esmtp_param_t  *row;
+
+    /* it is set off by a space, and has none inside */
+
+    if (text->len < 2 || text->data[0] != ' '
+        || ngx_strlchr(text->data + 1, text->data + text->len, ' '))
+    {
+        return NGX_DECLINED;
+    }
+
+    p = text->data;
+    last = p + text->len;
+
+    if (ngx_smtp_param_next(&param, &p, last) != NGX_OK || p != last
+        || ngx_smtp_esmtp_misplaced(tx, rcpt, &param.value))
+    {
+        return NGX_DECLINED;
+    }
+
+    row = ngx_smtp_esmtp_find(s, rcpt, &param.name);
+
+    return (row && row->parse(s, tx, &param.value) == NGX_OK) ? NGX_OK
+                                                              : NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_smtp_esmtp_fits(ngx_smtp_tx_t *tx)
+{
+    return ngx_smtp_esmtp_complete(tx) == NULL;
 }
 
 
@@ -154,21 +208,18 @@ ngx_smtp_esmtp_misplaced(ngx_smtp_tx_t *tx, ngx_uint_t rcpt, ngx_str_t *value)
 }
 
 
-/* what can be said of MAIL's parameters only when all of them are there */
+/* what is wrong with MAIL's parameters is seen only when all of them are there;
+   NULL: nothing is */
 
-static ngx_int_t
-ngx_smtp_esmtp_complete(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx)
+static char *
+ngx_smtp_esmtp_complete(ngx_smtp_tx_t *tx)
 {
-    ngx_str_t  name;
-
     /* RFC 3885, 3.2 */
 
     if (tx->params[NGX_SMTP_PARAM_MTRK].data
         && tx->params[NGX_SMTP_PARAM_ENVID].data == NULL)
     {
-        ngx_str_set(&name, "MTRK without ENVID");
-        ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_PARAMETER, &name);
-        return NGX_DONE;
+        return "MTRK without ENVID";
     }
 
     /* RFC 4865, 5.2.2 */
@@ -177,12 +228,10 @@ ngx_smtp_esmtp_complete(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx)
         && ngx_smtp_esmtp_released(tx) > 0
         && ngx_smtp_esmtp_released(tx) > ngx_smtp_esmtp_deliver_by(tx))
     {
-        ngx_str_set(&name, "to be held for longer than BY");
-        ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_PARAMETER, &name);
-        return NGX_DONE;
+        return "to be held for longer than BY";
     }
 
-    return NGX_OK;
+    return NULL;
 }
 
 
@@ -191,7 +240,7 @@ ngx_smtp_esmtp_keep(ngx_smtp_session_t *s, ngx_str_t *param,
     ngx_str_t *value)
 {
     if (ngx_smtp_tx_copy(s->tx, param, value) != NGX_OK) {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_LOCAL_ERROR);
+        s->tx->param_reply = NGX_SMTP_REPLY_LOCAL_ERROR;
         return NGX_DONE;
     }
 
@@ -204,12 +253,6 @@ ngx_smtp_esmtp_find(ngx_smtp_session_t *s, ngx_uint_t rcpt, ngx_str_t *name)
 {
     const ngx_smtp_esmtp_t *const  *ext;
     const ngx_smtp_esmtp_param_t   *row;
-
-    /* RFC 5321, 4.1.1.2: parameters belong to extensions, and so to EHLO */
-
-    if (!s->esmtp) {
-        return NULL;
-    }
 
     for (ext = ngx_smtp_esmtp_table; *ext; ext++) {
 

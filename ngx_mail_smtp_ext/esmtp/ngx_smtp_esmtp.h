@@ -100,7 +100,7 @@ typedef struct {
     char        *name;           /* upper case */
 
     /* value.data is NULL without "="; of RCPT's, tx->rcpt is meant; NGX_OK,
-       or NGX_ERROR: 501 is due; NGX_DONE: a reply has been made */
+       or NGX_ERROR: 501 is due; NGX_DONE: tx->param_reply is */
     ngx_int_t  (*parse)(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
                         ngx_str_t *value);
 } ngx_smtp_esmtp_param_t;
@@ -204,7 +204,7 @@ ngx_uint_t ngx_smtp_esmtp_command(ngx_smtp_session_t *s,
 
 /*
  * For parse(): keeps a copy of value in param, with the transaction.  NGX_OK,
- * or NGX_DONE when a negative reply has been made.
+ * or NGX_DONE, as parse() has it.
  */
 ngx_int_t ngx_smtp_esmtp_keep(ngx_smtp_session_t *s, ngx_str_t *param,
     ngx_str_t *value);
@@ -225,6 +225,15 @@ void ngx_smtp_esmtp_reply(ngx_smtp_session_t *s);
  */
 ngx_int_t ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_uint_t rcpt, u_char *p, u_char *last);
+
+/*
+ * The same for one parameter, " NAME=VALUE", that the client has not sent, and
+ * makes no reply: NGX_OK, or NGX_DECLINED: there is no such parameter.  What
+ * those of MAIL make together, _fits() tells: 0, they don't.
+ */
+ngx_int_t ngx_smtp_esmtp_set(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_uint_t rcpt, ngx_str_t *text);
+ngx_uint_t ngx_smtp_esmtp_fits(ngx_smtp_tx_t *tx);
 
 /* is the extension with this bit offered to the client now? */
 ngx_uint_t ngx_smtp_esmtp_offers(ngx_smtp_session_t *s, ngx_uint_t bit);

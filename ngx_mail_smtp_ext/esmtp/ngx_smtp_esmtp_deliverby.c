@@ -119,7 +119,7 @@ ngx_smtp_esmtp_by_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     }
 
     if (by.by_return && by.time < ngx_smtp_esmtp_by_min(s)) {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_BY_TOO_SHORT);
+        tx->param_reply = NGX_SMTP_REPLY_BY_TOO_SHORT;
         return NGX_DONE;
     }
 

@@ -141,7 +141,7 @@ ngx_smtp_esmtp_size_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     limit = ngx_smtp_rights_max_size(s);
 
     if (limit && tx->size > limit) {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_BIG);
+        tx->param_reply = NGX_SMTP_REPLY_TOO_BIG;
         return NGX_DONE;
     }
 

@@ -109,7 +109,10 @@ ngx_smtp_hook_open_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         tx->whole = 1;
     }
 
-    return NGX_DECLINED;
+    /* the client has named all of its recipients */
+
+    return (ngx_smtp_hook_envelope_join(tx) == NGX_OK) ? NGX_DECLINED
+                                                       : NGX_ERROR;
 }
 
 

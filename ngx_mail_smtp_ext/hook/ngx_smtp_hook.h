@@ -70,6 +70,21 @@ typedef struct {
 } ngx_smtp_hook_route_t;
 
 
+typedef enum {
+    NGX_SMTP_HOOK_CHANGE_FROM = 0,
+    NGX_SMTP_HOOK_ADD_RCPT,
+    NGX_SMTP_HOOK_DELETE_RCPT
+} ngx_smtp_hook_change_e;
+
+
+/* one of "modifications" */
+typedef struct {
+    ngx_smtp_hook_change_e   type;
+    ngx_str_t                value;
+    ngx_array_t              params;         /* of ngx_str_t, " NAME=VALUE" */
+} ngx_smtp_hook_change_t;
+
+
 /* an answer that is in order by itself */
 typedef struct {
     ngx_smtp_hook_action_e   action;
@@ -77,6 +92,7 @@ typedef struct {
     ngx_smtp_enhanced_t      enhanced;       /* class 0: none given */
     ngx_str_t                message;        /* empty: none given */
     ngx_array_t              routes;         /* of ngx_smtp_hook_route_t */
+    ngx_array_t              changes;        /* of ngx_smtp_hook_change_t */
 
     unsigned                 disconnect:1;
     unsigned                 failed:1;       /* made by on_error= */
@@ -104,6 +120,7 @@ typedef struct {
     ngx_uint_t               n;              /* of conf->hooks */
     ngx_smtp_hook_t         *hook;
     ngx_smtp_hook_answer_t   answer;
+    void                    *envelope;       /* of _envelope */
 
     ngx_smtp_op_t           *op;             /* of who waits for us */
     ngx_smtp_op_t            http_op;        /* of what we wait for */
@@ -150,6 +167,19 @@ ngx_int_t ngx_smtp_hook_request(ngx_smtp_hook_run_t *run, ngx_str_t *body);
  */
 ngx_int_t ngx_smtp_hook_answer_parse(ngx_smtp_hook_answer_t *answer,
     ngx_pool_t *pool, ngx_str_t *text, char **reason);
+
+
+/*
+ * ngx_smtp_hook_envelope.c: the changes of the envelope and the routes.
+ * prepare() looks whether all of them can be done: NGX_OK, or as apply() for
+ * what can't be; then commit() does them, NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_smtp_hook_envelope_prepare(ngx_smtp_hook_run_t *run,
+    char **reason);
+ngx_int_t ngx_smtp_hook_envelope_commit(ngx_smtp_hook_run_t *run);
+
+/* those that hooks have added become recipients; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_hook_envelope_join(ngx_smtp_tx_t *tx);
 
 
 /*

@@ -7,8 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include <jansson.h>
-#include <ngx_smtp_hook.h>
+#include <ngx_smtp_hook_private.h>
 
 
 /*
@@ -25,13 +24,6 @@
 #define NGX_SMTP_HOOK_TEXT_MAX   480
 
 
-typedef struct {
-    ngx_smtp_hook_answer_t  *answer;
-    ngx_pool_t              *pool;
-    char                    *reason;
-} ngx_smtp_hook_reader_t;
-
-
 static ngx_int_t ngx_smtp_hook_read(ngx_smtp_hook_reader_t *reader,
     json_t *root);
 static ngx_int_t ngx_smtp_hook_read_action(ngx_smtp_hook_reader_t *reader,
@@ -46,12 +38,6 @@ static ngx_int_t ngx_smtp_hook_read_message(ngx_smtp_hook_reader_t *reader,
     json_t *response);
 static ngx_int_t ngx_smtp_hook_read_routes(ngx_smtp_hook_reader_t *reader,
     json_t *root);
-static ngx_int_t ngx_smtp_hook_invalid(ngx_smtp_hook_reader_t *reader,
-    char *reason);
-static json_t *ngx_smtp_hook_member(json_t *object, const char *name);
-static ngx_int_t ngx_smtp_hook_string(ngx_smtp_hook_reader_t *reader,
-    json_t *value, ngx_str_t *str);
-
 
 static const struct {
     char                    *name;
@@ -114,7 +100,8 @@ ngx_smtp_hook_read(ngx_smtp_hook_reader_t *reader, json_t *root)
 
     if (ngx_smtp_hook_read_action(reader, root) != NGX_OK
         || ngx_smtp_hook_read_response(reader, root) != NGX_OK
-        || ngx_smtp_hook_read_routes(reader, root) != NGX_OK)
+        || ngx_smtp_hook_read_routes(reader, root) != NGX_OK
+        || ngx_smtp_hook_read_changes(reader, root) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -380,7 +367,7 @@ ngx_smtp_hook_read_routes(ngx_smtp_hook_reader_t *reader, json_t *root)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_smtp_hook_invalid(ngx_smtp_hook_reader_t *reader, char *reason)
 {
     reader->reason = reason;
@@ -389,7 +376,7 @@ ngx_smtp_hook_invalid(ngx_smtp_hook_reader_t *reader, char *reason)
 }
 
 
-static json_t *
+json_t *
 ngx_smtp_hook_member(json_t *object, const char *name)
 {
     json_t  *value;
@@ -400,9 +387,7 @@ ngx_smtp_hook_member(json_t *object, const char *name)
 }
 
 
-/* a copy in the pool */
-
-static ngx_int_t
+ngx_int_t
 ngx_smtp_hook_string(ngx_smtp_hook_reader_t *reader, json_t *value,
     ngx_str_t *str)
 {

@@ -24,7 +24,7 @@ static ngx_int_t ngx_smtp_hook_verdict(ngx_smtp_hook_run_t *run,
     ngx_smtp_verdict_t *verdict);
 static void ngx_smtp_hook_reply(ngx_smtp_hook_run_t *run,
     ngx_smtp_verdict_t *verdict);
-static ngx_int_t ngx_smtp_hook_route(ngx_smtp_hook_run_t *run, char **reason);
+static ngx_int_t ngx_smtp_hook_accept(ngx_smtp_hook_run_t *run, char **reason);
 static void ngx_smtp_hook_log(ngx_smtp_hook_run_t *run, char *what,
     ngx_smtp_verdict_t *verdict);
 
@@ -58,7 +58,7 @@ ngx_smtp_hook_apply(ngx_smtp_hook_run_t *run, char **reason)
     switch (run->answer.action) {
 
     case NGX_SMTP_HOOK_ACCEPT:
-        return ngx_smtp_hook_route(run, reason);
+        return ngx_smtp_hook_accept(run, reason);
 
     case NGX_SMTP_HOOK_DISCARD:
         return ngx_smtp_hook_discard(run, reason);
@@ -285,55 +285,21 @@ ngx_smtp_hook_discarded(ngx_smtp_tx_t *tx)
 
 
 static ngx_int_t
-ngx_smtp_hook_route(ngx_smtp_hook_run_t *run, char **reason)
+ngx_smtp_hook_accept(ngx_smtp_hook_run_t *run, char **reason)
 {
-    ngx_uint_t              i;
-    ngx_smtp_dest_t        *dest;
-    ngx_smtp_rcpt_t        *rcpt;
-    ngx_smtp_hook_route_t  *route;
+    ngx_int_t  rc;
 
-    route = run->answer.routes.elts;
+    rc = ngx_smtp_hook_envelope_prepare(run, reason);
 
-    if (run->answer.routes.nelts == 0) {
-        return NGX_OK;
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    if (run->stage != NGX_SMTP_HOOK_RCPT) {
-        *reason = "a route at this stage";
-        return NGX_DECLINED;
+    if (run->answer.changes.nelts) {
+        ngx_smtp_hook_log(run, "changed the envelope", NULL);
     }
 
-    rcpt = run->tx->rcpt;
-
-    for (i = 0; i < run->answer.routes.nelts; i++) {
-
-        dest = ngx_smtp_dest_find(run->session->service->hook_dests,
-                                  &route[i].pass);
-
-        if (dest == NULL) {
-            *reason = "a route that \"smtp_hook_route\" does not name";
-            return NGX_DECLINED;
-        }
-
-        if (i) {
-            *reason = "two routes for a recipient";
-            return NGX_DECLINED;
-        }
-
-        if (route[i].to.len
-            && (route[i].to.len != rcpt->addr.len
-                || ngx_memcmp(route[i].to.data, rcpt->addr.data,
-                              rcpt->addr.len)
-                   != 0))
-        {
-            *reason = "a route for somebody else";
-            return NGX_DECLINED;
-        }
-
-        rcpt->dest = dest;
-    }
-
-    return NGX_OK;
+    return ngx_smtp_hook_envelope_commit(run);
 }
 
 

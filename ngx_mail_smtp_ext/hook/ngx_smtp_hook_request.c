@@ -33,6 +33,8 @@ static void ngx_smtp_hook_server(ngx_smtp_hook_run_t *run,
 static void ngx_smtp_hook_envelope(ngx_smtp_hook_run_t *run,
     ngx_smtp_hook_text_t *text);
 static void ngx_smtp_hook_mail(ngx_smtp_tx_t *tx, ngx_smtp_hook_text_t *text);
+static void ngx_smtp_hook_rcpts(ngx_queue_t *rcpts,
+    ngx_smtp_hook_text_t *text);
 static void ngx_smtp_hook_rcpt(ngx_smtp_rcpt_t *rcpt,
     ngx_smtp_hook_text_t *text);
 static void ngx_smtp_hook_param(ngx_smtp_hook_text_t *text, ngx_uint_t *n,
@@ -222,7 +224,6 @@ ngx_smtp_hook_server(ngx_smtp_hook_run_t *run, ngx_smtp_hook_text_t *text)
 static void
 ngx_smtp_hook_envelope(ngx_smtp_hook_run_t *run, ngx_smtp_hook_text_t *text)
 {
-    ngx_queue_t    *q;
     ngx_smtp_tx_t  *tx;
 
     tx = run->tx;
@@ -233,12 +234,8 @@ ngx_smtp_hook_envelope(ngx_smtp_hook_run_t *run, ngx_smtp_hook_text_t *text)
 
     ngx_smtp_hook_text_open(text, "to", "[");
 
-    for (q = ngx_queue_head(&tx->rcpts);
-         q != ngx_queue_sentinel(&tx->rcpts);
-         q = ngx_queue_next(q))
-    {
-        ngx_smtp_hook_rcpt(ngx_queue_data(q, ngx_smtp_rcpt_t, queue), text);
-    }
+    ngx_smtp_hook_rcpts(&tx->rcpts, text);
+    ngx_smtp_hook_rcpts(&tx->added, text);
 
     /* the one in question is the last */
 
@@ -295,6 +292,25 @@ ngx_smtp_hook_mail(ngx_smtp_tx_t *tx, ngx_smtp_hook_text_t *text)
     }
 
     ngx_smtp_hook_text_raw(text, n ? "}}" : "}");
+}
+
+
+static void
+ngx_smtp_hook_rcpts(ngx_queue_t *rcpts, ngx_smtp_hook_text_t *text)
+{
+    ngx_queue_t      *q;
+    ngx_smtp_rcpt_t  *rcpt;
+
+    for (q = ngx_queue_head(rcpts);
+         q != ngx_queue_sentinel(rcpts);
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        if (!rcpt->deleted) {
+            ngx_smtp_hook_rcpt(rcpt, text);
+        }
+    }
 }
 
 

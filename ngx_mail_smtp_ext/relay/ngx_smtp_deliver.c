@@ -41,6 +41,7 @@ typedef struct {
     ngx_smtp_rcpt_t     *accepted;   /* the first of each kind, or NULL */
     ngx_smtp_rcpt_t     *temporary;
     ngx_smtp_rcpt_t     *permanent;
+    ngx_smtp_rcpt_t     *added;      /* refused, and added by a hook */
 } ngx_smtp_outcome_t;
 
 
@@ -55,10 +56,13 @@ static void ngx_smtp_deliver_ready(ngx_smtp_delivery_t *d);
 static void ngx_smtp_deliver_woken(ngx_smtp_op_t *op);
 static void ngx_smtp_deliver_next(ngx_smtp_deliver_t *deliver);
 static ngx_smtp_delivery_t *ngx_smtp_deliver_failed(ngx_smtp_tx_t *tx);
+static ngx_uint_t ngx_smtp_deliver_added(ngx_smtp_delivery_t *d);
 static void ngx_smtp_deliver_commit(ngx_smtp_deliver_t *deliver);
 static void ngx_smtp_deliver_abort(ngx_smtp_deliver_t *deliver,
     ngx_smtp_delivery_t *failed);
 static void ngx_smtp_deliver_settle(ngx_smtp_deliver_t *deliver);
+static void ngx_smtp_deliver_spoil(ngx_smtp_tx_t *tx,
+    ngx_smtp_rcpt_t *added);
 static void ngx_smtp_deliver_count(ngx_smtp_tx_t *tx,
     ngx_smtp_outcome_t *outcome);
 static void ngx_smtp_deliver_reported(ngx_smtp_op_t *op);
@@ -454,27 +458,71 @@ ngx_smtp_deliver_next(ngx_smtp_deliver_t *deliver)
 }
 
 
-/* who makes it better that nobody gets it now: the client will try again */
+/*
+ * Who makes it better that nobody gets it now: the client will try again, or
+ * it has but one reply, and no report can tell of the others.
+ */
 
 static ngx_smtp_delivery_t *
 ngx_smtp_deliver_failed(ngx_smtp_tx_t *tx)
 {
+    ngx_uint_t            class;
     ngx_queue_t          *q;
     ngx_smtp_delivery_t  *d;
-
-    if (tx->mixed == NGX_SMTP_MIXED_EACH) {
-        return NULL;
-    }
 
     ngx_smtp_deliver_each(q, tx) {
         d = ngx_smtp_deliver_data(q);
 
-        if (d->nrcpts && d->done && d->verdict.code / 100 == 4) {
+        class = d->verdict.code / 100;
+
+        if (d->nrcpts == 0 || !d->done || class == 2) {
+            continue;
+        }
+
+        switch (tx->mixed) {
+
+        case NGX_SMTP_MIXED_EACH:
+
+            if (ngx_smtp_deliver_added(d)) {
+                return d;
+            }
+
+            break;
+
+        case NGX_SMTP_MIXED_REPORT:
+
+            if (class == 4) {
+                return d;
+            }
+
+            break;
+
+        default: /* NGX_SMTP_MIXED_NEVER */
             return d;
         }
     }
 
     return NULL;
+}
+
+
+/* there is somebody in it for whom no reply is made */
+
+static ngx_uint_t
+ngx_smtp_deliver_added(ngx_smtp_delivery_t *d)
+{
+    ngx_smtp_rcpt_t  *rcpt;
+
+    for (rcpt = ngx_smtp_delivery_first(d);
+         rcpt;
+         rcpt = ngx_smtp_delivery_next(d, rcpt))
+    {
+        if (rcpt->added && !rcpt->deleted) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -543,7 +591,43 @@ ngx_smtp_deliver_settle(ngx_smtp_deliver_t *deliver)
         return;
     }
 
+    if (outcome.added && tx->mixed == NGX_SMTP_MIXED_EACH) {
+        ngx_smtp_deliver_spoil(tx, outcome.added);
+    }
+
+    if (outcome.refused && tx->mixed == NGX_SMTP_MIXED_NEVER) {
+
+        /* the client will say what it is told: that nobody has got it */
+
+        ngx_smtp_deliver_end(deliver);
+        return;
+    }
+
     ngx_smtp_deliver_confirm(deliver);
+}
+
+
+/*
+ * Somebody whom the client does not know has not got it, and each of its own
+ * recipients is answered by itself: all of them are told.
+ */
+
+static void
+ngx_smtp_deliver_spoil(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *added)
+{
+    ngx_queue_t      *q;
+    ngx_smtp_rcpt_t  *rcpt;
+
+    for (q = ngx_queue_head(&tx->rcpts);
+         q != ngx_queue_sentinel(&tx->rcpts);
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        if (rcpt->verdict.code / 100 == 2) {
+            rcpt->verdict = added->verdict;
+        }
+    }
 }
 
 
@@ -568,7 +652,8 @@ ngx_smtp_deliver_count(ngx_smtp_tx_t *tx, ngx_smtp_outcome_t *outcome)
         switch (rcpt->verdict.code / 100) {
 
         case 2:
-            outcome->taken++;
+            /* of whom a hook has deleted it is no news */
+            outcome->taken += !rcpt->deleted;
             first = &outcome->accepted;
             break;
 
@@ -584,6 +669,12 @@ ngx_smtp_deliver_count(ngx_smtp_tx_t *tx, ngx_smtp_outcome_t *outcome)
 
         if (*first == NULL) {
             *first = rcpt;
+        }
+
+        if (rcpt->added && rcpt->verdict.code / 100 != 2
+            && (outcome->added == NULL || rcpt->verdict.code / 100 == 4))
+        {
+            outcome->added = rcpt;
         }
     }
 }

@@ -97,6 +97,7 @@ typedef struct {
     unsigned                 got:1;          /* peer is to be freed */
     unsigned                 kept:1;         /* client was, before */
     unsigned                 mail_failed:1;
+    unsigned                 added_refused:1;  /* one that a hook has added */
     unsigned                 chunk:1;        /* BDAT LAST in place of DATA */
     unsigned                 last_piece:1;
     unsigned                 end_sent:1;     /* the end mark is the kernel's */

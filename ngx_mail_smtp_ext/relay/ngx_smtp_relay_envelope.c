@@ -77,6 +77,7 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
     relay->outstanding = 0;
     relay->nrefused = 0;
     relay->refused = NULL;
+    relay->added_refused = 0;
     relay->mail_failed = 0;
     relay->end_sent = 0;
     relay->held = 0;
@@ -244,6 +245,7 @@ ngx_smtp_relay_goes_on(ngx_smtp_relay_t *relay)
 
     if (!client->tx_open
         || ngx_memcmp(client->tx_id, tx->id, NGX_SMTP_ID_LEN) != 0
+        || client->tx_changes != tx->changes
         || client->tx_rcpts != relay->delivery->nrcpts)
     {
         return 0;
@@ -366,7 +368,8 @@ ngx_smtp_relay_stopped(ngx_smtp_relay_t *relay)
     switch (relay->tx->mixed) {
 
     case NGX_SMTP_MIXED_EACH:
-        return 0;
+        /* whom a hook has added has no reply of its own */
+        return relay->added_refused;
 
     case NGX_SMTP_MIXED_REPORT:
         /* the client will try again, and then all may get it */
@@ -460,6 +463,7 @@ ngx_smtp_relay_emit_mail(ngx_smtp_relay_t *relay)
     }
 
     ngx_memcpy(client->tx_id, tx->id, NGX_SMTP_ID_LEN);
+    client->tx_changes = tx->changes;
     client->tx_rcpts = 0;
     client->tx_said = 0;
     client->tx_open = 1;
@@ -780,6 +784,7 @@ ngx_smtp_relay_reply_rcpt(ngx_smtp_relay_t *relay)
     }
 
     relay->nrefused++;
+    relay->added_refused |= rcpt->added;
 
     if (ngx_smtp_relay_verdict(relay, &verdict) != NGX_OK) {
         return NGX_ERROR;
@@ -923,7 +928,8 @@ ngx_smtp_relay_server_failed(ngx_smtp_relay_t *relay)
  * Some recipients were refused now, when the message is there.  It goes to
  * nobody, and the reply says so: temporary where any of the refusals is, or
  * where the next hop had accepted the recipient when it was asked before (the
- * client will try again, and be told at RCPT); else permanent.
+ * client will try again, and be told at RCPT); else permanent.  Of one that
+ * only a hook has named the client is told what the next hop said.
  */
 
 static ngx_int_t
@@ -933,7 +939,7 @@ ngx_smtp_relay_refused(ngx_smtp_relay_t *relay)
 
     tx = relay->tx;
 
-    if (relay->failure.code / 100 == 4
+    if (relay->failure.code / 100 == 4 || relay->refused->added
         || relay->nrefused == relay->delivery->nrcpts)
     {
         return NGX_OK;

@@ -22,8 +22,6 @@
 
 static ngx_int_t ngx_smtp_rcpt_path(ngx_smtp_session_t *s, ngx_str_t *args,
     u_char **p, ngx_smtp_path_t *path);
-static ngx_smtp_rcpt_t *ngx_smtp_rcpt_create(ngx_smtp_tx_t *tx,
-    ngx_smtp_path_t *path);
 static void ngx_smtp_rcpt_done(ngx_smtp_session_t *s, ngx_int_t rc);
 static void ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc);
 
@@ -65,7 +63,7 @@ ngx_smtp_command_rcpt(ngx_smtp_session_t *s, ngx_str_t *args)
         return NGX_OK;
     }
 
-    tx->rcpt = ngx_smtp_rcpt_create(tx, &path);
+    tx->rcpt = ngx_smtp_tx_rcpt(tx, &path);
 
     if (tx->rcpt == NULL) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
@@ -129,36 +127,6 @@ ngx_smtp_rcpt_path(ngx_smtp_session_t *s, ngx_str_t *args, u_char **p,
 }
 
 
-static ngx_smtp_rcpt_t *
-ngx_smtp_rcpt_create(ngx_smtp_tx_t *tx, ngx_smtp_path_t *path)
-{
-    ngx_smtp_rcpt_t  *rcpt;
-
-    rcpt = ngx_pcalloc(tx->pool, sizeof(ngx_smtp_rcpt_t));
-
-    if (rcpt == NULL
-        || ngx_smtp_tx_copy(tx, &rcpt->given, &path->addr) != NGX_OK)
-    {
-        return NULL;
-    }
-
-    rcpt->addr = rcpt->given;
-
-    rcpt->local.len = path->local.len;
-    rcpt->local.data = rcpt->given.data + (path->local.data
-                                           - path->addr.data);
-
-    rcpt->domain.len = path->domain.len;
-
-    if (path->domain.len) {
-        rcpt->domain.data = rcpt->given.data + (path->domain.data
-                                                - path->addr.data);
-    }
-
-    return rcpt;
-}
-
-
 static void
 ngx_smtp_rcpt_done(ngx_smtp_session_t *s, ngx_int_t rc)
 {
@@ -171,15 +139,13 @@ ngx_smtp_rcpt_done(ngx_smtp_session_t *s, ngx_int_t rc)
 static void
 ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc)
 {
-    ngx_uint_t            max;
-    ngx_smtp_tx_t        *tx;
-    ngx_smtp_rcpt_t      *rcpt;
-    ngx_smtp_delivery_t  *d;
+    ngx_uint_t        max;
+    ngx_smtp_tx_t    *tx;
+    ngx_smtp_rcpt_t  *rcpt;
 
     tx = s->tx;
     rcpt = tx->rcpt;
     tx->rcpt = NULL;
-    d = NULL;
 
     if (rc == NGX_ERROR || (rc == NGX_DONE && rcpt->verdict.code == 0)) {
         ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
@@ -193,30 +159,21 @@ ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc)
     }
 
     if (rcpt->verdict.code < 300 && rcpt->dest) {
-        d = ngx_smtp_delivery_get(tx, rcpt->dest);
 
-        if (d == NULL) {
-            ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
-        }
-    }
-
-    if (d == NULL) {
-        tx->nrefused++;
-        ngx_smtp_reply_verdict(s, &rcpt->verdict);
-
-        max = s->service->strict.max_refused;
-
-        if (++s->nrefused >= max && max) {
-            ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_REFUSED);
+        if (ngx_smtp_tx_rcpt_add(tx, rcpt) == NGX_OK) {
+            ngx_smtp_reply_verdict(s, &rcpt->verdict);
+            return;
         }
 
-        return;
+        ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);
     }
 
-    rcpt->n = tx->nrcpts++;
-    d->nrcpts++;
-
-    ngx_queue_insert_tail(&tx->rcpts, &rcpt->queue);
-
+    tx->nrefused++;
     ngx_smtp_reply_verdict(s, &rcpt->verdict);
+
+    max = s->service->strict.max_refused;
+
+    if (++s->nrefused >= max && max) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_REFUSED);
+    }
 }

@@ -527,7 +527,7 @@ ngx_smtp_message_uniform(ngx_smtp_tx_t *tx)
          q = ngx_queue_next(q))
     {
         rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
-        code = rcpt->verdict.code;
+        code = rcpt->added ? 0 : rcpt->verdict.code;
 
         if (code && code / 100 != tx->verdict.code / 100) {
             return 0;
@@ -554,6 +554,10 @@ ngx_smtp_message_answer_each(ngx_smtp_session_t *s)
          q = ngx_queue_next(q))
     {
         rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        if (rcpt->added) {
+            continue;
+        }
 
         if (rcpt->verdict.code == 0) {
             rcpt->verdict = tx->verdict;
