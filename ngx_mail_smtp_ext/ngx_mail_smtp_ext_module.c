@@ -87,6 +87,14 @@ static ngx_conf_enum_t  ngx_mail_smtp_ext_stricts[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_mail_smtp_ext_helos[] = {
+    { ngx_string("lenient"), NGX_SMTP_HELO_LENIENT },
+    { ngx_string("strict"), NGX_SMTP_HELO_STRICT },
+    { ngx_string("any"), NGX_SMTP_HELO_ANY },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_enum_t  ngx_mail_smtp_ext_vrfys[] = {
     { ngx_string("off"), NGX_SMTP_QUERY_OFF },
     { ngx_string("ambiguous"), NGX_SMTP_QUERY_AMBIGUOUS },
@@ -334,6 +342,20 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
       offsetof(ngx_smtp_service_t, strict.early_talker),
       &ngx_mail_smtp_ext_stricts },
 
+    { ngx_string("smtp_helo_required"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.helo_required),
+      NULL },
+
+    { ngx_string("smtp_helo_syntax"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_service_t, strict.helo_syntax),
+      &ngx_mail_smtp_ext_helos },
+
     { ngx_string("smtp_banner_delay"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -465,6 +487,8 @@ ngx_mail_smtp_ext_create_conf(ngx_conf_t *cf)
     conf->strict.nul = NGX_CONF_UNSET_UINT;
     conf->strict.header_8bit = NGX_CONF_UNSET_UINT;
     conf->strict.early_talker = NGX_CONF_UNSET_UINT;
+    conf->strict.helo_required = NGX_CONF_UNSET;
+    conf->strict.helo_syntax = NGX_CONF_UNSET_UINT;
     conf->strict.text_line = NGX_CONF_UNSET_SIZE;
     conf->strict.banner_delay = NGX_CONF_UNSET_MSEC;
     conf->strict.error_delay = NGX_CONF_UNSET_MSEC;
@@ -633,6 +657,9 @@ ngx_mail_smtp_ext_merge_strict(ngx_smtp_strict_t *prev,
 
     ngx_conf_merge_uint_value(conf->early_talker, prev->early_talker,
                               NGX_SMTP_STRICT_REJECT);
+    ngx_conf_merge_value(conf->helo_required, prev->helo_required, 1);
+    ngx_conf_merge_uint_value(conf->helo_syntax, prev->helo_syntax,
+                              NGX_SMTP_HELO_LENIENT);
     ngx_conf_merge_msec_value(conf->banner_delay, prev->banner_delay, 0);
     ngx_conf_merge_msec_value(conf->error_delay, prev->error_delay, 0);
 

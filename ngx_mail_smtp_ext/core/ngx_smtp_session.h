@@ -29,6 +29,12 @@
 #define NGX_SMTP_STRICT_REJECT  1
 
 
+/* smtp_helo_syntax */
+#define NGX_SMTP_HELO_LENIENT  0
+#define NGX_SMTP_HELO_STRICT   1
+#define NGX_SMTP_HELO_ANY      2
+
+
 /*
  * Once a message is longer than this, its data is read in pieces of as much:
  * calls are what reading costs.
@@ -41,6 +47,8 @@ typedef struct {
     ngx_uint_t           nul;                /* NGX_SMTP_STRICT_*, in content */
     ngx_uint_t           header_8bit;        /* ... without SMTPUTF8 */
     ngx_uint_t           early_talker;
+    ngx_uint_t           helo_syntax;        /* NGX_SMTP_HELO_* */
+    ngx_flag_t           helo_required;      /* before MAIL */
     size_t               text_line;          /* of content; 0: no limit */
 
     ngx_msec_t           banner_delay;
@@ -191,6 +199,11 @@ struct ngx_smtp_session_s {
     unsigned                  greeted:1;     /* or told why not */
 };
 
+
+/* EHLO, HELO or LHLO has to come yet; what an extension needs is esmtp */
+#define ngx_smtp_session_unnamed(s)                                          \
+    ((s)->helo.len == 0                                                      \
+     && ((s)->service->strict.helo_required || (s)->service->lmtp))
 
 #define ngx_smtp_session_srv_conf(s, module)                                 \
     (s)->srv_conf[module.ctx_index]

@@ -601,7 +601,7 @@ ngx_smtp_var_getter(auth_time)
 
 ngx_smtp_var_getter(with)
 {
-    if (s->helo.len == 0) {
+    if (s->helo.len == 0 && tx == NULL) {
         return NGX_DECLINED;
     }
 

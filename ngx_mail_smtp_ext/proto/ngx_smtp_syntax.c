@@ -532,6 +532,36 @@ ngx_smtp_helo_utf8_valid(u_char *p, u_char *last)
 }
 
 
+ngx_int_t
+ngx_smtp_helo_strict_valid(u_char *p, u_char *last, ngx_uint_t utf8)
+{
+    if (ngx_smtp_helo_check(p, last, utf8 ? NGX_SMTP_SYNTAX_UTF8 : 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return (*p == '[' || ngx_strlchr(p, last, '.')) ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_smtp_helo_any_valid(u_char *p, u_char *last)
+{
+    if (p == last || last - p > NGX_SMTP_DOMAIN_MAX) {
+        return NGX_ERROR;
+    }
+
+    for ( /* void */ ; p < last; p++) {
+        if (*p < ' ' || *p >= 0x7f) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_smtp_helo_check(u_char *p, u_char *last, ngx_uint_t flags)
 {

@@ -78,6 +78,19 @@ ngx_int_t ngx_smtp_helo_valid(u_char *p, u_char *last);
 ngx_int_t ngx_smtp_helo_utf8_valid(u_char *p, u_char *last);
 
 /*
+ * The same by the letter of 4.1.1.1 and 2.3.5: no "_", and a domain that is
+ * qualified, with a dot inside of it.
+ */
+ngx_int_t ngx_smtp_helo_strict_valid(u_char *p, u_char *last,
+    ngx_uint_t utf8);
+
+/*
+ * Nothing but that it can be kept and shown: printable US-ASCII, spaces
+ * included, not longer than a domain.
+ */
+ngx_int_t ngx_smtp_helo_any_valid(u_char *p, u_char *last);
+
+/*
  * xtext of RFC 3461, 4.  Decoding writes at most (last - p) octets to dst and
  * returns the end of what it wrote, or NULL when [p, last) is not xtext.
  * Encoding writes at most 3 * (last - p) octets and returns the end.

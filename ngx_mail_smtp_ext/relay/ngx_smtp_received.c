@@ -146,6 +146,8 @@ static void
 ngx_smtp_received_from(ngx_smtp_received_t *r, ngx_smtp_session_t *s,
     ngx_uint_t utf8)
 {
+    u_char     *last;
+    ngx_int_t   rc;
     ngx_str_t   helo, addr;
     ngx_uint_t  known;
     u_char      buf[NGX_SMTP_RECEIVED_ADDR];
@@ -163,10 +165,12 @@ ngx_smtp_received_from(ngx_smtp_received_t *r, ngx_smtp_session_t *s,
     known = ngx_smtp_received_client(s->remote.sockaddr, buf, &addr);
 
     helo = s->helo;
+    last = helo.data + helo.len;
 
-    if (helo.len == 0
-        || (!utf8 && ngx_smtp_is_8bit(helo.data, helo.data + helo.len)))
-    {
+    rc = utf8 ? ngx_smtp_helo_utf8_valid(helo.data, last)
+              : ngx_smtp_helo_valid(helo.data, last);
+
+    if (rc != NGX_OK) {
         ngx_str_set(&helo, "unknown");
     }
 

@@ -237,7 +237,7 @@ ngx_smtp_command_allowed(ngx_smtp_session_t *s, const ngx_smtp_command_t *cmd,
         return NGX_DECLINED;
     }
 
-    if ((cmd->flags & NGX_SMTP_CMD_HELO) && s->helo.len == 0) {
+    if ((cmd->flags & NGX_SMTP_CMD_HELO) && ngx_smtp_session_unnamed(s)) {
         ngx_smtp_reply(s, s->service->lmtp ? NGX_SMTP_REPLY_NEED_LHLO
                                            : NGX_SMTP_REPLY_NEED_HELO);
         return NGX_DECLINED;

@@ -172,7 +172,7 @@ ngx_smtp_bdat_refuse(ngx_smtp_session_t *s)
         return NGX_SMTP_REPLY_NEED_TLS;
     }
 
-    if (s->helo.len == 0) {
+    if (ngx_smtp_session_unnamed(s)) {
         return s->service->lmtp ? NGX_SMTP_REPLY_NEED_LHLO
                                 : NGX_SMTP_REPLY_NEED_HELO;
     }

@@ -21,6 +21,8 @@ static ngx_int_t ngx_smtp_command_extended(ngx_smtp_session_t *s,
     ngx_str_t *args, char *syntax);
 static ngx_int_t ngx_smtp_command_greeted(ngx_smtp_session_t *s,
     ngx_str_t *args, ngx_uint_t utf8);
+static ngx_int_t ngx_smtp_command_name(ngx_smtp_session_t *s,
+    ngx_str_t *args, ngx_uint_t utf8);
 static ngx_int_t ngx_smtp_helo_run(ngx_smtp_session_t *s);
 static void ngx_smtp_helo_done(ngx_smtp_session_t *s, ngx_int_t rc);
 static void ngx_smtp_helo_answer(ngx_smtp_session_t *s, ngx_int_t rc);
@@ -77,15 +79,8 @@ static ngx_int_t
 ngx_smtp_command_greeted(ngx_smtp_session_t *s, ngx_str_t *args,
     ngx_uint_t utf8)
 {
-    u_char     *last;
-    ngx_int_t   rc;
-
-    last = args->data + args->len;
-
-    rc = utf8 ? ngx_smtp_helo_utf8_valid(args->data, last)
-              : ngx_smtp_helo_valid(args->data, last);
-
-    if (rc != NGX_OK || ngx_smtp_session_set(&s->helo, args) != NGX_OK) {
+    if (ngx_smtp_command_name(s, args, utf8) != NGX_OK
+        || ngx_smtp_session_set(&s->helo, args) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -96,6 +91,35 @@ ngx_smtp_command_greeted(ngx_smtp_session_t *s, ngx_str_t *args,
     ngx_smtp_remote_forward_free(s);
 
     return NGX_OK;
+}
+
+
+/* smtp_helo_syntax; what passes as any is "unknown" in Received */
+
+static ngx_int_t
+ngx_smtp_command_name(ngx_smtp_session_t *s, ngx_str_t *args,
+    ngx_uint_t utf8)
+{
+    u_char     *p, *last;
+    ngx_int_t   rc;
+
+    p = args->data;
+    last = p + args->len;
+
+    if (s->service->strict.helo_syntax == NGX_SMTP_HELO_STRICT) {
+        return ngx_smtp_helo_strict_valid(p, last, utf8);
+    }
+
+    rc = utf8 ? ngx_smtp_helo_utf8_valid(p, last)
+              : ngx_smtp_helo_valid(p, last);
+
+    if (rc != NGX_OK
+        && s->service->strict.helo_syntax == NGX_SMTP_HELO_ANY)
+    {
+        return ngx_smtp_helo_any_valid(p, last);
+    }
+
+    return rc;
 }
 
 

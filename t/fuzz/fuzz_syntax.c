@@ -158,6 +158,19 @@ check_helo(const u_char *data, size_t size)
         fuzz_check(size == 0 || ngx_smtp_literal_parse(start, last) != last);
     }
 
+    if (ngx_smtp_helo_strict_valid(start, last, 0) == NGX_OK) {
+        fuzz_check(rc == NGX_OK);
+        fuzz_check(memchr(start, '_', size) == NULL || start[0] == '[');
+    }
+
+    if (ngx_smtp_helo_any_valid(start, last) == NGX_OK) {
+        fuzz_check(size > 0 && size <= NGX_SMTP_DOMAIN_MAX);
+        fuzz_check(fuzz_is_text(start, last, 0));
+
+    } else {
+        fuzz_check(rc != NGX_OK);
+    }
+
     if (ngx_smtp_helo_utf8_valid(start, last) == NGX_OK) {
         fuzz_check(size > 0 && size <= NGX_SMTP_DOMAIN_MAX);
         fuzz_check(fuzz_is_text(start, last, 1));

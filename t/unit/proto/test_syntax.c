@@ -618,6 +618,61 @@ test_helo(void)
 }
 
 
+/* by the letter, and as anything that is text */
+
+static void
+test_helo_syntax(void)
+{
+    u_char      *p, *last;
+    ngx_uint_t   i, ok;
+
+    static struct {
+        ngx_str_t   in;
+        ngx_int_t   strict;
+        ngx_int_t   utf8;
+        ngx_int_t   any;
+    } rows[] = {
+        { tap_str("mail.example.com"), NGX_OK, NGX_OK, NGX_OK },
+        { tap_str("1.2.3.4"), NGX_OK, NGX_OK, NGX_OK },
+        { tap_str("[127.0.0.1]"), NGX_OK, NGX_OK, NGX_OK },
+        { tap_str("[IPv6:::1]"), NGX_OK, NGX_OK, NGX_OK },
+        { tap_str("localhost"), NGX_ERROR, NGX_ERROR, NGX_OK },
+        { tap_str("my_host.example"), NGX_ERROR, NGX_ERROR, NGX_OK },
+        { tap_str("example.com."), NGX_ERROR, NGX_ERROR, NGX_OK },
+        { tap_str("."), NGX_ERROR, NGX_ERROR, NGX_OK },
+        { tap_str("[1.2.3]"), NGX_ERROR, NGX_ERROR, NGX_OK },
+        { tap_str("My Computer (1)"), NGX_ERROR, NGX_ERROR, NGX_OK },
+        { tap_str("\xc3\xa4.example"), NGX_ERROR, NGX_OK, NGX_ERROR },
+        { tap_str("\xc3\xa4"), NGX_ERROR, NGX_ERROR, NGX_ERROR },
+        { tap_str("a.b\r"), NGX_ERROR, NGX_ERROR, NGX_ERROR },
+        { tap_str("a.b\nc"), NGX_ERROR, NGX_ERROR, NGX_ERROR },
+        { tap_str("a.b\0"), NGX_ERROR, NGX_ERROR, NGX_ERROR },
+        { tap_str("a\tb"), NGX_ERROR, NGX_ERROR, NGX_ERROR },
+        { tap_str("a\x7f"), NGX_ERROR, NGX_ERROR, NGX_ERROR },
+        { tap_str(""), NGX_ERROR, NGX_ERROR, NGX_ERROR },
+        { tap_str(D252 ".ab"), NGX_OK, NGX_OK, NGX_OK },
+        { tap_str(D252 ".abc"), NGX_ERROR, NGX_ERROR, NGX_ERROR }
+    };
+
+    for (ok = 1, i = 0; i < tap_nelts(rows); i++) {
+        p = tap_copy(rows[i].in.data, rows[i].in.len);
+        last = p + rows[i].in.len;
+
+        if (ngx_smtp_helo_strict_valid(p, last, 0) != rows[i].strict
+            || ngx_smtp_helo_strict_valid(p, last, 1) != rows[i].utf8
+            || ngx_smtp_helo_any_valid(p, last) != rows[i].any)
+        {
+            tap_diag("helo", p, rows[i].in.len);
+            ok = 0;
+        }
+
+        free(p);
+    }
+
+    tap_ok(ok, "helo by the letter, and of any text");
+}
+
+
 static void
 test_xtext(void)
 {
@@ -735,6 +790,7 @@ main(void)
     test_octets();
     test_ipv6();
     test_helo();
+    test_helo_syntax();
     test_helo_utf8();
     test_xtext();
 
