@@ -40,6 +40,11 @@ static ngx_int_t ngx_smtp_spool_write(ngx_smtp_spool_t *spool,
 static ngx_int_t ngx_smtp_spool_open(ngx_smtp_spool_t *spool, ngx_log_t *log);
 static ngx_fd_t ngx_smtp_spool_open_named(ngx_smtp_spool_t *spool,
     ngx_log_t *log);
+static ngx_buf_t *ngx_smtp_spool_link(ngx_chain_t ***ll, ngx_pool_t *pool);
+static void ngx_smtp_spool_memory(ngx_buf_t *b, u_char *p, u_char *last);
+static ngx_uint_t ngx_smtp_spool_in_file(ngx_smtp_spool_t *spool,
+    off_t offset);
+static off_t ngx_smtp_spool_place(ngx_smtp_spool_t *spool, off_t offset);
 static void ngx_smtp_spool_read_work(void *data, ngx_log_t *log);
 static void ngx_smtp_spool_thread_release(void *data);
 static void ngx_smtp_spool_read_release(void *data);
@@ -433,59 +438,123 @@ ngx_smtp_spool_thread_release(void *data)
 }
 
 
+void
+ngx_smtp_spool_head(ngx_smtp_spool_t *spool, ngx_str_t *head, off_t len)
+{
+    spool->size += (off_t) head->len - len;
+    spool->skip += len - (off_t) spool->head.len;
+    spool->head = *head;
+}
+
+
 ngx_chain_t *
 ngx_smtp_spool_chain(ngx_smtp_spool_t *spool, ngx_pool_t *pool)
 {
+    off_t          skip, len;
     ngx_buf_t     *b;
-    ngx_chain_t   *cl, *in, *chain, **ll;
+    ngx_chain_t   *in, *chain, **ll;
 
     chain = NULL;
     ll = &chain;
 
-    if (spool->file_size) {
-        cl = ngx_alloc_chain_link(pool);
-        b = ngx_calloc_buf(pool);
+    if (spool->head.len) {
+        b = ngx_smtp_spool_link(&ll, pool);
+        if (b == NULL) {
+            return NULL;
+        }
 
-        if (cl == NULL || b == NULL) {
+        ngx_smtp_spool_memory(b, spool->head.data,
+                              spool->head.data + spool->head.len);
+    }
+
+    skip = spool->skip;
+
+    if (spool->file_size > skip) {
+        b = ngx_smtp_spool_link(&ll, pool);
+        if (b == NULL) {
             return NULL;
         }
 
         b->in_file = 1;
         b->file = &spool->file;
+        b->file_pos = skip;
         b->file_last = spool->file_size;
-
-        cl->buf = b;
-        *ll = cl;
-        ll = &cl->next;
     }
+
+    skip -= ngx_min(skip, spool->file_size);
 
     for (in = spool->bufs; in; in = in->next) {
 
-        if (in->buf->pos == in->buf->last) {
+        len = in->buf->last - in->buf->pos;
+
+        if (len <= skip) {
+            skip -= len;
             continue;
         }
 
-        cl = ngx_alloc_chain_link(pool);
-        b = ngx_calloc_buf(pool);
-
-        if (cl == NULL || b == NULL) {
+        b = ngx_smtp_spool_link(&ll, pool);
+        if (b == NULL) {
             return NULL;
         }
 
-        b->memory = 1;
-        b->start = in->buf->pos;
-        b->pos = in->buf->pos;
-        b->last = in->buf->last;
-        b->end = in->buf->last;
-
-        cl->buf = b;
-        *ll = cl;
-        ll = &cl->next;
+        ngx_smtp_spool_memory(b, in->buf->pos + skip, in->buf->last);
+        skip = 0;
     }
 
-    *ll = NULL;
-
     return chain;
+}
+
+
+/* a buffer at the end of a chain; NULL: no memory */
+
+static ngx_buf_t *
+ngx_smtp_spool_link(ngx_chain_t ***ll, ngx_pool_t *pool)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    cl = ngx_alloc_chain_link(pool);
+    b = ngx_calloc_buf(pool);
+
+    if (cl == NULL || b == NULL) {
+        return NULL;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    **ll = cl;
+    *ll = &cl->next;
+
+    return b;
+}
+
+
+static void
+ngx_smtp_spool_memory(ngx_buf_t *b, u_char *p, u_char *last)
+{
+    b->memory = 1;
+    b->start = p;
+    b->pos = p;
+    b->last = last;
+    b->end = last;
+}
+
+
+static ngx_uint_t
+ngx_smtp_spool_in_file(ngx_smtp_spool_t *spool, off_t offset)
+{
+    return offset >= (off_t) spool->head.len
+           && ngx_smtp_spool_place(spool, offset) < spool->file_size;
+}
+
+
+/* where in what was gathered offset is, behind the head */
+
+static off_t
+ngx_smtp_spool_place(ngx_smtp_spool_t *spool, off_t offset)
+{
+    return offset - (off_t) spool->head.len + spool->skip;
 }
 
 
@@ -496,7 +565,7 @@ ngx_smtp_spool_read(ngx_smtp_spool_reader_t *reader, ngx_smtp_op_t *op)
 
     spool = reader->spool;
 
-    if (reader->offset >= spool->file_size) {
+    if (!ngx_smtp_spool_in_file(spool, reader->offset)) {
         return ngx_smtp_spool_read_memory(reader);
     }
 
@@ -539,6 +608,7 @@ ngx_smtp_spool_read_release(void *data)
 ssize_t
 ngx_smtp_spool_pread(ngx_smtp_spool_reader_t *reader, ngx_log_t *log)
 {
+    off_t              place;
     size_t             size;
     ssize_t            n;
     ngx_smtp_spool_t  *spool;
@@ -546,14 +616,15 @@ ngx_smtp_spool_pread(ngx_smtp_spool_reader_t *reader, ngx_log_t *log)
     spool = reader->spool;
     reader->err = 0;
 
-    if (reader->offset >= spool->file_size) {
+    if (!ngx_smtp_spool_in_file(spool, reader->offset)) {
         return ngx_smtp_spool_read_memory(reader);
     }
 
-    size = ngx_min((off_t) reader->size, spool->file_size - reader->offset);
+    place = ngx_smtp_spool_place(spool, reader->offset);
+    size = ngx_min((off_t) reader->size, spool->file_size - place);
 
     do {
-        n = pread(spool->file.fd, reader->buf, size, reader->offset);
+        n = pread(spool->file.fd, reader->buf, size, place);
     } while (n == -1 && ngx_errno == NGX_EINTR);
 
     if (n > 0) {
@@ -575,16 +646,27 @@ ngx_smtp_spool_pread(ngx_smtp_spool_reader_t *reader, ngx_log_t *log)
 static ssize_t
 ngx_smtp_spool_read_memory(ngx_smtp_spool_reader_t *reader)
 {
-    off_t         offset;
-    size_t        n, len, size;
-    u_char       *p;
-    ngx_chain_t  *cl;
+    off_t              offset;
+    size_t             n, len, size;
+    u_char            *p;
+    ngx_chain_t       *cl;
+    ngx_smtp_spool_t  *spool;
+
+    spool = reader->spool;
 
     p = reader->buf;
     size = reader->size;
-    offset = reader->offset - reader->spool->file_size;
 
-    for (cl = reader->spool->bufs; cl && size; cl = cl->next) {
+    if (reader->offset < (off_t) spool->head.len) {
+        size = ngx_min(size, spool->head.len - (size_t) reader->offset);
+        ngx_memcpy(p, spool->head.data + reader->offset, size);
+
+        return size;
+    }
+
+    offset = ngx_smtp_spool_place(spool, reader->offset) - spool->file_size;
+
+    for (cl = spool->bufs; cl && size; cl = cl->next) {
         len = cl->buf->last - cl->buf->pos;
 
         if (offset >= (off_t) len) {

@@ -43,7 +43,9 @@ typedef struct {
     size_t                memory;        /* octets in it */
     ngx_file_t            file;          /* fd NGX_INVALID_FILE: none */
     off_t                 file_size;
-    off_t                 size;          /* of all */
+    off_t                 size;          /* of the content */
+    ngx_str_t             head;          /* takes the place of the first */
+    off_t                 skip;          /* octets of what was gathered */
     ngx_err_t             err;           /* of the last _flush() */
 
     unsigned              full:1;        /* memory is, call _flush() */
@@ -90,8 +92,14 @@ ngx_int_t ngx_smtp_spool_keep(ngx_smtp_spool_t *spool, ngx_buf_t *block,
 void ngx_smtp_spool_flush(ngx_smtp_spool_t *spool, ngx_smtp_op_t *op);
 
 /*
- * The content as new buffers in pool: one in_file, if there is a file, then
- * memory.  NULL: no memory left, or there is no content (size is 0).
+ * The content is complete, and its first len octets are replaced by head, which
+ * has to stay.  When that is done again len is not less than the head's.
+ */
+void ngx_smtp_spool_head(ngx_smtp_spool_t *spool, ngx_str_t *head, off_t len);
+
+/*
+ * The content as new buffers in pool: the head, one in_file, if there is a
+ * file, then memory.  NULL: no memory left, or there is no content (size is 0).
  */
 ngx_chain_t *ngx_smtp_spool_chain(ngx_smtp_spool_t *spool, ngx_pool_t *pool);
 
