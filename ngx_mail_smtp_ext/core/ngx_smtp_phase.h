@@ -68,6 +68,9 @@ extern const ngx_smtp_phase_t  ngx_smtp_phase_table[];
 ngx_int_t ngx_smtp_phase_run(ngx_smtp_session_t *s, ngx_smtp_phase_e phase,
     void (*done)(ngx_smtp_session_t *s, ngx_int_t rc));
 
+/* by relay/: sets tx->received, if it is not; NGX_OK or NGX_ERROR */
+extern ngx_int_t (*const  ngx_smtp_phase_trace)(ngx_smtp_tx_t *tx);
+
 /* the ADD phase, for tx->rcpt; as ngx_smtp_phase_run(), but for NGX_AGAIN */
 ngx_int_t ngx_smtp_phase_add(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx);
 

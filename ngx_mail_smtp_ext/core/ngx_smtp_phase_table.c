@@ -53,6 +53,11 @@ ngx_int_t ngx_smtp_ask_query_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_log_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_received_write(ngx_smtp_tx_t *tx);
+
+
+ngx_int_t (*const  ngx_smtp_phase_trace)(ngx_smtp_tx_t *tx) =
+    ngx_smtp_received_write;
 
 
 const ngx_smtp_phase_t  ngx_smtp_phase_table[] = {

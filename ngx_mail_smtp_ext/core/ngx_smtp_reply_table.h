@@ -182,6 +182,7 @@
       "Not welcome here, QUIT is all that is left")                          \
     X(HOOK_REJECTED,    550, 5, 7, 1, 0, "Rejected by policy")               \
     X(HOOK_LATER,       451, 4, 7, 1, 0, "Not now, try again later")         \
+    X(HOOK_TOO_BIG,     552, 5, 3, 4, 0, "Message is too big to be checked") \
     X(HOOK_FAILED,      554, 5, 3, 0, 0, "Can't be checked, rejected")       \
     X(HOOK_AWAY,        421, 4, 3, 2, CLOSE,                                 \
       "Service not available, closing connection")                           \

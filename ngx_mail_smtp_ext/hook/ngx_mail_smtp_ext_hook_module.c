@@ -19,6 +19,9 @@
 /* an answer to anything but a message is short */
 #define NGX_SMTP_HOOK_ANSWER_SIZE  65536
 
+/* contents that are told; JSON makes them longer */
+#define NGX_SMTP_HOOK_BODY_SIZE    1048576
+
 
 static void *ngx_mail_smtp_ext_hook_create_conf(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_hook_merge_conf(ngx_conf_t *cf, void *parent,
@@ -29,8 +32,31 @@ static ngx_int_t ngx_mail_smtp_ext_hook_param(ngx_smtp_hook_t *hook,
     ngx_str_t *param);
 static ngx_int_t ngx_mail_smtp_ext_hook_stages(ngx_smtp_hook_t *hook,
     ngx_str_t *list);
-static ngx_int_t ngx_mail_smtp_ext_hook_on_error(ngx_smtp_hook_t *hook,
-    ngx_str_t *value);
+static ngx_int_t ngx_mail_smtp_ext_hook_word(ngx_uint_t *field,
+    ngx_str_t *value, ngx_conf_enum_t *e);
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_hook_on_error[] = {
+    { ngx_string("tempfail"), NGX_SMTP_HOOK_ERROR_TEMPFAIL },
+    { ngx_string("accept"), NGX_SMTP_HOOK_ERROR_ACCEPT },
+    { ngx_string("reject"), NGX_SMTP_HOOK_ERROR_REJECT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_hook_body[] = {
+    { ngx_string("none"), NGX_SMTP_HOOK_BODY_NONE },
+    { ngx_string("headers"), NGX_SMTP_HOOK_BODY_HEADERS },
+    { ngx_string("full"), NGX_SMTP_HOOK_BODY_FULL },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_hook_oversize[] = {
+    { ngx_string("omit"), NGX_SMTP_HOOK_OVERSIZE_OMIT },
+    { ngx_string("reject"), NGX_SMTP_HOOK_OVERSIZE_REJECT },
+    { ngx_null_string, 0 }
+};
 
 
 static ngx_command_t  ngx_mail_smtp_ext_hook_commands[] = {
@@ -142,6 +168,7 @@ ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     hook->on_error = NGX_SMTP_HOOK_ERROR_TEMPFAIL;
     hook->timeout = NGX_CONF_UNSET_MSEC;
     hook->max_answer = NGX_SMTP_HOOK_ANSWER_SIZE;
+    hook->max_body = NGX_SMTP_HOOK_BODY_SIZE;
 
     value = cf->args->elts;
 
@@ -186,7 +213,8 @@ ngx_mail_smtp_ext_hook_param(ngx_smtp_hook_t *hook, ngx_str_t *param)
     }
 
     if (ngx_strncmp(param->data, "on_error=", 9) == 0) {
-        return ngx_mail_smtp_ext_hook_on_error(hook, &value);
+        return ngx_mail_smtp_ext_hook_word(&hook->on_error, &value,
+                                           ngx_mail_smtp_ext_hook_on_error);
     }
 
     if (ngx_strncmp(param->data, "timeout=", 8) == 0) {
@@ -202,6 +230,22 @@ ngx_mail_smtp_ext_hook_param(ngx_smtp_hook_t *hook, ngx_str_t *param)
         return (hook->max_answer == (size_t) NGX_ERROR
                 || hook->max_answer == 0)
                ? NGX_ERROR : NGX_OK;
+    }
+
+    if (ngx_strncmp(param->data, "max_body=", 9) == 0) {
+        hook->max_body = ngx_parse_offset(&value);
+
+        return (hook->max_body <= 0) ? NGX_ERROR : NGX_OK;
+    }
+
+    if (ngx_strncmp(param->data, "body=", 5) == 0) {
+        return ngx_mail_smtp_ext_hook_word(&hook->body, &value,
+                                           ngx_mail_smtp_ext_hook_body);
+    }
+
+    if (ngx_strncmp(param->data, "oversize=", 9) == 0) {
+        return ngx_mail_smtp_ext_hook_word(&hook->oversize, &value,
+                                           ngx_mail_smtp_ext_hook_oversize);
     }
 
     return NGX_ERROR;
@@ -244,20 +288,19 @@ ngx_mail_smtp_ext_hook_stages(ngx_smtp_hook_t *hook, ngx_str_t *list)
 
 
 static ngx_int_t
-ngx_mail_smtp_ext_hook_on_error(ngx_smtp_hook_t *hook, ngx_str_t *value)
+ngx_mail_smtp_ext_hook_word(ngx_uint_t *field, ngx_str_t *value,
+    ngx_conf_enum_t *e)
 {
-    if (ngx_strcmp(value->data, "tempfail") == 0) {
-        hook->on_error = NGX_SMTP_HOOK_ERROR_TEMPFAIL;
+    ngx_uint_t  i;
 
-    } else if (ngx_strcmp(value->data, "accept") == 0) {
-        hook->on_error = NGX_SMTP_HOOK_ERROR_ACCEPT;
-
-    } else if (ngx_strcmp(value->data, "reject") == 0) {
-        hook->on_error = NGX_SMTP_HOOK_ERROR_REJECT;
-
-    } else {
-        return NGX_ERROR;
+    for (i = 0; e[i].name.len; i++) {
+        if (e[i].name.len == value->len
+            && ngx_strncmp(e[i].name.data, value->data, value->len) == 0)
+        {
+            *field = e[i].value;
+            return NGX_OK;
+        }
     }
 
-    return NGX_OK;
+    return NGX_ERROR;
 }

@@ -25,8 +25,15 @@ static ngx_int_t ngx_smtp_hook_start(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op, ngx_uint_t stage);
 static ngx_int_t ngx_smtp_hook_next(ngx_smtp_hook_run_t *run);
 static ngx_int_t ngx_smtp_hook_ask(ngx_smtp_hook_run_t *run);
+static ngx_int_t ngx_smtp_hook_ask_header(ngx_smtp_hook_run_t *run);
+static ngx_int_t ngx_smtp_hook_ask_contents(ngx_smtp_hook_run_t *run);
+static ngx_int_t ngx_smtp_hook_ask_without(ngx_smtp_hook_run_t *run);
+static ngx_int_t ngx_smtp_hook_send(ngx_smtp_hook_run_t *run);
 static void ngx_smtp_hook_done(ngx_smtp_op_t *op);
 static ngx_int_t ngx_smtp_hook_judge(ngx_smtp_hook_run_t *run);
+static ngx_int_t ngx_smtp_hook_judge_changes(ngx_smtp_hook_run_t *run);
+static ngx_int_t ngx_smtp_hook_judged(ngx_smtp_hook_run_t *run, ngx_int_t rc,
+    char *reason);
 static void ngx_smtp_hook_cancel(ngx_smtp_op_t *op);
 
 
@@ -231,6 +238,91 @@ ngx_smtp_hook_next(ngx_smtp_hook_run_t *run)
 static ngx_int_t
 ngx_smtp_hook_ask(ngx_smtp_hook_run_t *run)
 {
+    ngx_int_t  rc;
+
+    ngx_smtp_hook_request(run);
+
+    if (run->stage != NGX_SMTP_HOOK_DATA
+        || run->hook->body == NGX_SMTP_HOOK_BODY_NONE)
+    {
+        return ngx_smtp_hook_send(run);
+    }
+
+    rc = ngx_smtp_hook_message_header(run, ngx_smtp_hook_ask_header);
+
+    switch (rc) {
+
+    case NGX_OK:
+        return ngx_smtp_hook_ask_header(run);
+
+    case NGX_DECLINED:
+        return ngx_smtp_hook_ask_without(run);
+
+    default:
+        return rc;
+    }
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_ask_header(ngx_smtp_hook_run_t *run)
+{
+    off_t      size;
+    ngx_int_t  rc;
+
+    rc = ngx_smtp_hook_message_tell(run);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? ngx_smtp_hook_ask_without(run) : rc;
+    }
+
+    if (run->hook->body == NGX_SMTP_HOOK_BODY_HEADERS) {
+        return ngx_smtp_hook_send(run);
+    }
+
+    size = run->tx->spool->size - (off_t) run->tx->header.size;
+
+    if (size > run->hook->max_body) {
+        return ngx_smtp_hook_ask_without(run);
+    }
+
+    ngx_smtp_hook_text_open(&run->text, "contents", "\"");
+
+    rc = ngx_smtp_hook_message_contents(run, ngx_smtp_hook_ask_contents);
+
+    return (rc == NGX_OK) ? ngx_smtp_hook_ask_contents(run) : rc;
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_ask_contents(ngx_smtp_hook_run_t *run)
+{
+    ngx_smtp_hook_text_piece_end(&run->text, &run->message.js);
+    ngx_smtp_hook_text_raw(&run->text, "\"");
+
+    return ngx_smtp_hook_send(run);
+}
+
+
+/* it is too long to be told */
+
+static ngx_int_t
+ngx_smtp_hook_ask_without(ngx_smtp_hook_run_t *run)
+{
+    if (run->hook->oversize == NGX_SMTP_HOOK_OVERSIZE_OMIT) {
+        return ngx_smtp_hook_send(run);
+    }
+
+    ngx_smtp_verdict_set(&run->tx->verdict, NGX_SMTP_REPLY_HOOK_TOO_BIG);
+    ngx_str_set(&run->tx->hook, "reject");
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_send(ngx_smtp_hook_run_t *run)
+{
     ngx_smtp_session_t       *s;
     ngx_smtp_http_request_t  *r;
 
@@ -239,7 +331,7 @@ ngx_smtp_hook_ask(ngx_smtp_hook_run_t *run)
 
     ngx_memzero(r, sizeof(ngx_smtp_http_request_t));
 
-    if (ngx_smtp_hook_request(run, &r->body) != NGX_OK) {
+    if (ngx_smtp_hook_request_end(run, &r->body) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -272,15 +364,21 @@ ngx_smtp_hook_ask(ngx_smtp_hook_run_t *run)
 static void
 ngx_smtp_hook_done(ngx_smtp_op_t *op)
 {
-    ngx_int_t             rc;
-    ngx_pool_t           *pool;
-    ngx_smtp_op_t        *waiter;
     ngx_smtp_hook_run_t  *run;
 
     run = op->data;
 
-    rc = (op->rc == NGX_OK) ? ngx_smtp_hook_judge(run)
-                            : ngx_smtp_hook_apply_error(run);
+    ngx_smtp_hook_go_on(run, (op->rc == NGX_OK)
+                             ? ngx_smtp_hook_judge(run)
+                             : ngx_smtp_hook_apply_error(run));
+}
+
+
+void
+ngx_smtp_hook_go_on(ngx_smtp_hook_run_t *run, ngx_int_t rc)
+{
+    ngx_pool_t     *pool;
+    ngx_smtp_op_t  *waiter;
 
     if (rc == NGX_OK) {
         rc = ngx_smtp_hook_next(run);
@@ -299,7 +397,8 @@ ngx_smtp_hook_done(ngx_smtp_op_t *op)
 }
 
 
-/* as ngx_smtp_hook_apply(), but for NGX_DECLINED */
+/* as ngx_smtp_hook_apply(), but for NGX_DECLINED; NGX_AGAIN: the header is
+   being read, since it is to be changed */
 
 static ngx_int_t
 ngx_smtp_hook_judge(ngx_smtp_hook_run_t *run)
@@ -311,18 +410,49 @@ ngx_smtp_hook_judge(ngx_smtp_hook_run_t *run)
     r = &run->http;
 
     if (r->status < 200 || r->status > 299) {
-        reason = "not 2xx";
-        rc = NGX_DECLINED;
-
-    } else if (ngx_smtp_hook_answer_parse(&run->answer, run->pool, &r->answer,
-                                          &reason)
-               != NGX_OK)
-    {
-        rc = NGX_DECLINED;
-
-    } else {
-        rc = ngx_smtp_hook_apply(run, &reason);
+        return ngx_smtp_hook_judged(run, NGX_DECLINED, "not 2xx");
     }
+
+    if (ngx_smtp_hook_answer_parse(&run->answer, run->pool, &r->answer,
+                                   &reason)
+        != NGX_OK)
+    {
+        return ngx_smtp_hook_judged(run, NGX_DECLINED, reason);
+    }
+
+    if (run->stage == NGX_SMTP_HOOK_DATA
+        && ngx_smtp_hook_content_wanted(run))
+    {
+        rc = ngx_smtp_hook_message_header(run, ngx_smtp_hook_judge_changes);
+
+        if (rc == NGX_AGAIN || rc == NGX_ERROR) {
+            return rc;
+        }
+    }
+
+    return ngx_smtp_hook_judge_changes(run);
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_judge_changes(ngx_smtp_hook_run_t *run)
+{
+    char       *reason;
+    ngx_int_t   rc;
+
+    reason = "";
+    rc = ngx_smtp_hook_apply(run, &reason);
+
+    return ngx_smtp_hook_judged(run, rc, reason);
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_judged(ngx_smtp_hook_run_t *run, ngx_int_t rc, char *reason)
+{
+    ngx_smtp_http_request_t  *r;
+
+    r = &run->http;
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(ngx_smtp_http_level(r), r->log, 0,

@@ -17,6 +17,7 @@
 #include <ngx_smtp_core.h>
 #include <ngx_smtp_http.h>
 #include <ngx_smtp_json.h>
+#include <ngx_smtp_fields.h>
 
 
 /* of a reply's text, in the log */
@@ -37,11 +38,23 @@
 #define NGX_SMTP_HOOK_ERROR_REJECT    2
 
 
+/* body=: what is told of a message */
+#define NGX_SMTP_HOOK_BODY_NONE     0
+#define NGX_SMTP_HOOK_BODY_HEADERS  1
+#define NGX_SMTP_HOOK_BODY_FULL     2
+
+
+/* oversize=: when that is more than max_body */
+#define NGX_SMTP_HOOK_OVERSIZE_OMIT    0
+#define NGX_SMTP_HOOK_OVERSIZE_REJECT  1
+
+
 typedef enum {
     NGX_SMTP_HOOK_ACCEPT = 0,
     NGX_SMTP_HOOK_REJECT,
     NGX_SMTP_HOOK_TEMPFAIL,
-    NGX_SMTP_HOOK_DISCARD
+    NGX_SMTP_HOOK_DISCARD,
+    NGX_SMTP_HOOK_QUARANTINE
 } ngx_smtp_hook_action_e;
 
 
@@ -53,6 +66,9 @@ typedef struct {
     ngx_msec_t               timeout;        /* NGX_CONF_UNSET_MSEC: that of
                                                 smtp_http_timeout */
     size_t                   max_answer;
+    ngx_uint_t               body;           /* NGX_SMTP_HOOK_BODY_* */
+    off_t                    max_body;
+    ngx_uint_t               oversize;
 } ngx_smtp_hook_t;
 
 
@@ -73,7 +89,14 @@ typedef struct {
 typedef enum {
     NGX_SMTP_HOOK_CHANGE_FROM = 0,
     NGX_SMTP_HOOK_ADD_RCPT,
-    NGX_SMTP_HOOK_DELETE_RCPT
+    NGX_SMTP_HOOK_DELETE_RCPT,
+
+    /* of the message */
+    NGX_SMTP_HOOK_REPLACE_CONTENTS,
+    NGX_SMTP_HOOK_ADD_HEADER,
+    NGX_SMTP_HOOK_INSERT_HEADER,
+    NGX_SMTP_HOOK_CHANGE_HEADER,
+    NGX_SMTP_HOOK_DELETE_HEADER
 } ngx_smtp_hook_change_e;
 
 
@@ -81,6 +104,8 @@ typedef enum {
 typedef struct {
     ngx_smtp_hook_change_e   type;
     ngx_str_t                value;
+    ngx_str_t                name;           /* of a header field */
+    ngx_uint_t               index;          /* ... which one, or behind */
     ngx_array_t              params;         /* of ngx_str_t, " NAME=VALUE" */
 } ngx_smtp_hook_change_t;
 
@@ -109,8 +134,26 @@ typedef struct {
 } ngx_smtp_hook_text_t;
 
 
-/* one stage of a session, and the hooks that are asked there, in order */
+typedef struct ngx_smtp_hook_run_s  ngx_smtp_hook_run_t;
+
+
+/* of _message: reading the spool */
 typedef struct {
+    ngx_smtp_spool_reader_t *reader;         /* of tx's pool; NULL: not yet */
+    size_t                   size;           /* of its buffer */
+    ngx_str_t                header;         /* data NULL: not yet */
+
+    off_t                    until;
+    void                   (*piece)(ngx_smtp_hook_run_t *run, u_char *p,
+                                    size_t len);
+    ngx_int_t              (*next)(ngx_smtp_hook_run_t *run);
+    ngx_smtp_json_t          js;
+    ngx_smtp_op_t            op;
+} ngx_smtp_hook_message_t;
+
+
+/* one stage of a session, and the hooks that are asked there, in order */
+struct ngx_smtp_hook_run_s {
     ngx_pool_t              *pool;
     ngx_smtp_session_t      *session;
     ngx_smtp_tx_t           *tx;             /* may be NULL */
@@ -121,12 +164,15 @@ typedef struct {
     ngx_smtp_hook_t         *hook;
     ngx_smtp_hook_answer_t   answer;
     void                    *envelope;       /* of _envelope */
+    void                    *content;        /* of _content */
+    ngx_smtp_hook_text_t     text;           /* of the request */
+    ngx_smtp_hook_message_t  message;
 
     ngx_smtp_op_t           *op;             /* of who waits for us */
     ngx_smtp_op_t            http_op;        /* of what we wait for */
     ngx_queue_t              ops;
     ngx_smtp_http_request_t  http;
-} ngx_smtp_hook_run_t;
+};
 
 
 extern ngx_module_t  ngx_mail_smtp_ext_hook_module;
@@ -149,6 +195,14 @@ void ngx_smtp_hook_text_str(ngx_smtp_hook_text_t *text, ngx_str_t *value);
 /* ,"key":"value"; no comma behind "{" and "[" */
 void ngx_smtp_hook_text_pair(ngx_smtp_hook_text_t *text, char *key,
     ngx_str_t *value);
+
+/* ,"value"; and pieces of one, between quotes of the caller's */
+void ngx_smtp_hook_text_item(ngx_smtp_hook_text_t *text, ngx_str_t *value);
+void ngx_smtp_hook_text_piece(ngx_smtp_hook_text_t *text, ngx_smtp_json_t *js,
+    u_char *p, u_char *last);
+void ngx_smtp_hook_text_piece_end(ngx_smtp_hook_text_t *text,
+    ngx_smtp_json_t *js);
+
 void ngx_smtp_hook_text_number(ngx_smtp_hook_text_t *text, char *key,
     off_t value);
 
@@ -157,8 +211,43 @@ void ngx_smtp_hook_text_open(ngx_smtp_hook_text_t *text, char *key,
     char *bracket);
 
 
-/* ngx_smtp_hook_request.c: the body of the request; NGX_OK or NGX_ERROR */
-ngx_int_t ngx_smtp_hook_request(ngx_smtp_hook_run_t *run, ngx_str_t *body);
+/*
+ * ngx_smtp_hook_request.c: the body of the request into run->text, but for
+ * what it says of the message's content; and then its end.
+ */
+void ngx_smtp_hook_request(ngx_smtp_hook_run_t *run);
+ngx_int_t ngx_smtp_hook_request_end(ngx_smtp_hook_run_t *run,
+    ngx_str_t *body);
+
+
+/* ngx_smtp_hook.c: a step of run has ended with rc; NGX_OK: the next hook */
+void ngx_smtp_hook_go_on(ngx_smtp_hook_run_t *run, ngx_int_t rc);
+
+
+/*
+ * ngx_smtp_hook_message.c: reads the header into run->message.header, and the
+ * contents into run->text, which need the header before.  NGX_OK: it is there.
+ * NGX_AGAIN: when it is next() will be called, and go_on() with what that
+ * returns.  NGX_DECLINED: it is too long.  NGX_ERROR.
+ */
+ngx_int_t ngx_smtp_hook_message_header(ngx_smtp_hook_run_t *run,
+    ngx_int_t (*next)(ngx_smtp_hook_run_t *run));
+ngx_int_t ngx_smtp_hook_message_contents(ngx_smtp_hook_run_t *run,
+    ngx_int_t (*next)(ngx_smtp_hook_run_t *run));
+
+/* its fields, with room for more; NGX_OK, NGX_DECLINED: too many, NGX_ERROR */
+ngx_int_t ngx_smtp_hook_message_fields(ngx_smtp_hook_run_t *run,
+    ngx_str_t *text, ngx_smtp_fields_t *fields, ngx_uint_t more);
+
+/* writes them, and ours, to run->text; the same */
+ngx_int_t ngx_smtp_hook_message_tell(ngx_smtp_hook_run_t *run);
+
+
+/* ngx_smtp_hook_content.c: the changes of a message, as _envelope_ */
+ngx_uint_t ngx_smtp_hook_content_wanted(ngx_smtp_hook_run_t *run);
+ngx_int_t ngx_smtp_hook_content_prepare(ngx_smtp_hook_run_t *run,
+    char **reason);
+ngx_int_t ngx_smtp_hook_content_commit(ngx_smtp_hook_run_t *run);
 
 
 /*

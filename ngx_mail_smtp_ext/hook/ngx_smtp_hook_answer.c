@@ -47,6 +47,7 @@ static const struct {
     { "reject", NGX_SMTP_HOOK_REJECT },
     { "tempfail", NGX_SMTP_HOOK_TEMPFAIL },
     { "discard", NGX_SMTP_HOOK_DISCARD },
+    { "quarantine", NGX_SMTP_HOOK_QUARANTINE },
     { NULL, 0 }
 };
 

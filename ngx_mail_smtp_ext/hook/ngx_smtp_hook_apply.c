@@ -58,6 +58,7 @@ ngx_smtp_hook_apply(ngx_smtp_hook_run_t *run, char **reason)
     switch (run->answer.action) {
 
     case NGX_SMTP_HOOK_ACCEPT:
+    case NGX_SMTP_HOOK_QUARANTINE:
         return ngx_smtp_hook_accept(run, reason);
 
     case NGX_SMTP_HOOK_DISCARD:
@@ -289,17 +290,31 @@ ngx_smtp_hook_accept(ngx_smtp_hook_run_t *run, char **reason)
 {
     ngx_int_t  rc;
 
-    rc = ngx_smtp_hook_envelope_prepare(run, reason);
+    rc = ngx_smtp_hook_content_prepare(run, reason);
+
+    if (rc == NGX_OK) {
+        rc = ngx_smtp_hook_envelope_prepare(run, reason);
+    }
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    if (run->answer.changes.nelts) {
-        ngx_smtp_hook_log(run, "changed the envelope", NULL);
+    if (run->answer.action == NGX_SMTP_HOOK_QUARANTINE) {
+        ngx_smtp_hook_log(run, "quarantined", NULL);
+        ngx_str_set(&run->tx->hook, "quarantine");
     }
 
-    return ngx_smtp_hook_envelope_commit(run);
+    if (run->answer.changes.nelts) {
+        ngx_smtp_hook_log(run, run->content ? "changed the message"
+                                            : "changed the envelope", NULL);
+    }
+
+    if (ngx_smtp_hook_envelope_commit(run) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_smtp_hook_content_commit(run);
 }
 
 

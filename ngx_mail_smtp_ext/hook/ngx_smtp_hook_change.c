@@ -19,10 +19,20 @@
 /* members that a type has to have */
 #define NGX_SMTP_HOOK_HAS_VALUE   0x01
 #define NGX_SMTP_HOOK_HAS_PARAMS  0x02       /* or may have */
+#define NGX_SMTP_HOOK_HAS_NAME    0x04
+#define NGX_SMTP_HOOK_HAS_PLACE   0x08       /* an index from 0 on */
+#define NGX_SMTP_HOOK_HAS_INDEX   0x10       /* ... from 1 on */
+
+/* as many recipients as a client may name by default; all are searched */
+#define NGX_SMTP_HOOK_CHANGES_MAX  1000
 
 
 static ngx_int_t ngx_smtp_hook_read_change(ngx_smtp_hook_reader_t *reader,
     json_t *item);
+static ngx_int_t ngx_smtp_hook_read_members(ngx_smtp_hook_reader_t *reader,
+    json_t *item, ngx_smtp_hook_change_t *change, ngx_uint_t members);
+static ngx_int_t ngx_smtp_hook_read_index(ngx_smtp_hook_reader_t *reader,
+    json_t *item, ngx_smtp_hook_change_t *change, json_int_t min);
 static ngx_int_t ngx_smtp_hook_read_params(ngx_smtp_hook_reader_t *reader,
     json_t *item, ngx_array_t *params);
 
@@ -37,6 +47,20 @@ static const struct {
     { "addRecipient", NGX_SMTP_HOOK_ADD_RCPT,
       NGX_SMTP_HOOK_HAS_VALUE|NGX_SMTP_HOOK_HAS_PARAMS },
     { "deleteRecipient", NGX_SMTP_HOOK_DELETE_RCPT, NGX_SMTP_HOOK_HAS_VALUE },
+
+    { "replaceContents", NGX_SMTP_HOOK_REPLACE_CONTENTS,
+      NGX_SMTP_HOOK_HAS_VALUE },
+    { "addHeader", NGX_SMTP_HOOK_ADD_HEADER,
+      NGX_SMTP_HOOK_HAS_NAME|NGX_SMTP_HOOK_HAS_VALUE },
+    { "insertHeader", NGX_SMTP_HOOK_INSERT_HEADER,
+      NGX_SMTP_HOOK_HAS_NAME|NGX_SMTP_HOOK_HAS_VALUE
+      |NGX_SMTP_HOOK_HAS_PLACE },
+    { "changeHeader", NGX_SMTP_HOOK_CHANGE_HEADER,
+      NGX_SMTP_HOOK_HAS_NAME|NGX_SMTP_HOOK_HAS_VALUE
+      |NGX_SMTP_HOOK_HAS_INDEX },
+    { "deleteHeader", NGX_SMTP_HOOK_DELETE_HEADER,
+      NGX_SMTP_HOOK_HAS_NAME|NGX_SMTP_HOOK_HAS_INDEX },
+
     { NULL, 0, 0 }
 };
 
@@ -64,6 +88,10 @@ ngx_smtp_hook_read_changes(ngx_smtp_hook_reader_t *reader, json_t *root)
         return ngx_smtp_hook_invalid(reader, "\"modifications\" is no array");
     }
 
+    if (json_array_size(changes) > NGX_SMTP_HOOK_CHANGES_MAX) {
+        return ngx_smtp_hook_invalid(reader, "too many modifications");
+    }
+
     for (i = 0; i < json_array_size(changes); i++) {
         if (ngx_smtp_hook_read_change(reader, json_array_get(changes, i))
             != NGX_OK)
@@ -79,7 +107,7 @@ ngx_smtp_hook_read_changes(ngx_smtp_hook_reader_t *reader, json_t *root)
 static ngx_int_t
 ngx_smtp_hook_read_change(ngx_smtp_hook_reader_t *reader, json_t *item)
 {
-    json_t                  *type, *value;
+    json_t                  *type;
     ngx_uint_t               i;
     ngx_smtp_hook_change_t  *change;
 
@@ -114,7 +142,18 @@ ngx_smtp_hook_read_change(ngx_smtp_hook_reader_t *reader, json_t *item)
 
     change->type = ngx_smtp_hook_changes[i].type;
 
-    if (ngx_smtp_hook_changes[i].members & NGX_SMTP_HOOK_HAS_VALUE) {
+    return ngx_smtp_hook_read_members(reader, item, change,
+                                      ngx_smtp_hook_changes[i].members);
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_read_members(ngx_smtp_hook_reader_t *reader, json_t *item,
+    ngx_smtp_hook_change_t *change, ngx_uint_t members)
+{
+    json_t  *value, *name;
+
+    if (members & NGX_SMTP_HOOK_HAS_VALUE) {
         value = ngx_smtp_hook_member(item, "value");
 
         if (value == NULL) {
@@ -127,9 +166,53 @@ ngx_smtp_hook_read_change(ngx_smtp_hook_reader_t *reader, json_t *item)
         }
     }
 
-    if (ngx_smtp_hook_changes[i].members & NGX_SMTP_HOOK_HAS_PARAMS) {
+    if (members & NGX_SMTP_HOOK_HAS_NAME) {
+        name = ngx_smtp_hook_member(item, "name");
+
+        if (name == NULL) {
+            return ngx_smtp_hook_invalid(reader,
+                                         "a modification has no \"name\"");
+        }
+
+        if (ngx_smtp_hook_string(reader, name, &change->name) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (members & (NGX_SMTP_HOOK_HAS_PLACE|NGX_SMTP_HOOK_HAS_INDEX)) {
+        return ngx_smtp_hook_read_index(reader, item, change,
+                                        (members & NGX_SMTP_HOOK_HAS_INDEX)
+                                        ? 1 : 0);
+    }
+
+    /* behind all of them */
+
+    change->index = NGX_MAX_INT32_VALUE;
+
+    if (members & NGX_SMTP_HOOK_HAS_PARAMS) {
         return ngx_smtp_hook_read_params(reader, item, &change->params);
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_hook_read_index(ngx_smtp_hook_reader_t *reader, json_t *item,
+    ngx_smtp_hook_change_t *change, json_int_t min)
+{
+    json_t      *index;
+    json_int_t   n;
+
+    index = ngx_smtp_hook_member(item, "index");
+    n = json_is_integer(index) ? json_integer_value(index) : -1;
+
+    if (n < min || n > NGX_MAX_INT32_VALUE) {
+        return ngx_smtp_hook_invalid(reader,
+                                     "a modification has no valid \"index\"");
+    }
+
+    change->index = n;
 
     return NGX_OK;
 }

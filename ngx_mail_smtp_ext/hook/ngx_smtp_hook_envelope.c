@@ -164,9 +164,12 @@ ngx_smtp_hook_envelope_all(ngx_smtp_hook_envelope_t *env)
             rc = ngx_smtp_hook_envelope_add(env, &change[i]);
             break;
 
-        default: /* NGX_SMTP_HOOK_DELETE_RCPT */
+        case NGX_SMTP_HOOK_DELETE_RCPT:
             rc = ngx_smtp_hook_envelope_delete(env, &change[i]);
             break;
+
+        default: /* of the message */
+            rc = NGX_OK;
         }
 
         if (rc != NGX_OK) {
@@ -708,6 +711,10 @@ ngx_smtp_hook_envelope_commit(ngx_smtp_hook_run_t *run)
     }
 
     ngx_smtp_hook_envelope_put(tx, &env->sender);
+
+    /* it says for whom the message is */
+
+    ngx_str_null(&tx->received);
 
     for (i = 0; i < env->who.nelts; i++) {
 

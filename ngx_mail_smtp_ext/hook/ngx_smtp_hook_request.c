@@ -55,56 +55,66 @@ static char  *ngx_smtp_hook_rcpt_params[NGX_SMTP_PARAM_RCPT_MAX] = {
 };
 
 
-ngx_int_t
-ngx_smtp_hook_request(ngx_smtp_hook_run_t *run, ngx_str_t *body)
+void
+ngx_smtp_hook_request(ngx_smtp_hook_run_t *run)
 {
-    ngx_str_t             value;
-    ngx_smtp_tx_t        *tx;
-    ngx_smtp_hook_text_t  text;
+    ngx_str_t              value;
+    ngx_smtp_tx_t         *tx;
+    ngx_smtp_hook_text_t  *text;
 
     tx = run->tx;
+    text = &run->text;
 
-    ngx_smtp_hook_text_init(&text, run->pool);
+    ngx_smtp_hook_text_init(text, run->pool);
 
-    ngx_smtp_hook_text_raw(&text, "{\"context\":{");
+    ngx_smtp_hook_text_raw(text, "{\"context\":{");
 
     ngx_smtp_hook_stage_name(run->stage, &value);
-    ngx_smtp_hook_text_pair(&text, "stage", &value);
+    ngx_smtp_hook_text_pair(text, "stage", &value);
 
-    ngx_smtp_hook_client(run, &text);
-    ngx_smtp_hook_sasl(run, &text);
-    ngx_smtp_hook_tls(run, &text);
-    ngx_smtp_hook_server(run, &text);
+    ngx_smtp_hook_client(run, text);
+    ngx_smtp_hook_sasl(run, text);
+    ngx_smtp_hook_tls(run, text);
+    ngx_smtp_hook_server(run, text);
 
     if (tx) {
         value.data = tx->id;
         value.len = NGX_SMTP_ID_LEN;
 
-        ngx_smtp_hook_text_open(&text, "queue", "{");
-        ngx_smtp_hook_text_pair(&text, "id", &value);
-        ngx_smtp_hook_text_raw(&text, "}");
+        ngx_smtp_hook_text_open(text, "queue", "{");
+        ngx_smtp_hook_text_pair(text, "id", &value);
+        ngx_smtp_hook_text_raw(text, "}");
     }
 
-    ngx_smtp_hook_text_open(&text, "protocol", "{");
-    ngx_smtp_hook_text_number(&text, "version", NGX_SMTP_HOOK_PROTOCOL);
-    ngx_smtp_hook_text_raw(&text, "}}");
+    ngx_smtp_hook_text_open(text, "protocol", "{");
+    ngx_smtp_hook_text_number(text, "version", NGX_SMTP_HOOK_PROTOCOL);
+    ngx_smtp_hook_text_raw(text, "}}");
 
     if (tx) {
-        ngx_smtp_hook_envelope(run, &text);
+        ngx_smtp_hook_envelope(run, text);
     }
 
     if (run->stage == NGX_SMTP_HOOK_DATA) {
-        ngx_smtp_hook_text_open(&text, "message", "{");
-        ngx_smtp_hook_text_number(&text, "size", tx->spool->size);
-        ngx_smtp_hook_text_raw(&text, "}");
+        ngx_smtp_hook_text_open(text, "message", "{");
+        ngx_smtp_hook_text_number(text, "size", tx->spool->size);
     }
+}
 
-    ngx_smtp_hook_text_raw(&text, "}");
 
-    body->data = text.start;
-    body->len = text.last - text.start;
+ngx_int_t
+ngx_smtp_hook_request_end(ngx_smtp_hook_run_t *run, ngx_str_t *body)
+{
+    ngx_smtp_hook_text_t  *text;
 
-    return text.failed ? NGX_ERROR : NGX_OK;
+    text = &run->text;
+
+    ngx_smtp_hook_text_raw(text, (run->stage == NGX_SMTP_HOOK_DATA) ? "}}"
+                                                                    : "}");
+
+    body->data = text->start;
+    body->len = text->last - text->start;
+
+    return text->failed ? NGX_ERROR : NGX_OK;
 }
 
 

@@ -128,6 +128,51 @@ ngx_smtp_hook_text_pair(ngx_smtp_hook_text_t *text, char *key,
 
 
 void
+ngx_smtp_hook_text_item(ngx_smtp_hook_text_t *text, ngx_str_t *value)
+{
+    ngx_smtp_hook_text_key(text, NULL);
+    ngx_smtp_hook_text_str(text, value);
+}
+
+
+void
+ngx_smtp_hook_text_piece(ngx_smtp_hook_text_t *text, ngx_smtp_json_t *js,
+    u_char *p, u_char *last)
+{
+    u_char           *dst;
+    size_t            len;
+    ngx_smtp_json_t   count;
+
+    count = *js;
+    len = ngx_smtp_json_escape(&count, NULL, p, last);
+
+    dst = ngx_smtp_hook_text_room(text, len);
+
+    if (dst) {
+        text->last += ngx_smtp_json_escape(js, dst, p, last);
+    }
+}
+
+
+void
+ngx_smtp_hook_text_piece_end(ngx_smtp_hook_text_t *text, ngx_smtp_json_t *js)
+{
+    u_char           *dst;
+    size_t            len;
+    ngx_smtp_json_t   count;
+
+    count = *js;
+    len = ngx_smtp_json_end(&count, NULL);
+
+    dst = ngx_smtp_hook_text_room(text, len);
+
+    if (dst) {
+        text->last += ngx_smtp_json_end(js, dst);
+    }
+}
+
+
+void
 ngx_smtp_hook_text_number(ngx_smtp_hook_text_t *text, char *key, off_t value)
 {
     u_char  *p;

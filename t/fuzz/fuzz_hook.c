@@ -64,9 +64,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 check(ngx_smtp_hook_answer_t *answer)
 {
-    size_t                  i;
-    ngx_uint_t              n, class;
-    ngx_smtp_hook_route_t  *route;
+    size_t                   i;
+    ngx_uint_t               n, class;
+    ngx_smtp_hook_route_t   *route;
+    ngx_smtp_hook_change_t  *change;
 
     class = answer->status / 100;
 
@@ -97,6 +98,15 @@ check(ngx_smtp_hook_answer_t *answer)
     for (i = 0; i < answer->message.len; i++) {
         fuzz_check(answer->message.data[i] >= ' '
                    && answer->message.data[i] != 0x7f);
+    }
+
+    change = answer->changes.elts;
+
+    for (n = 0; n < answer->changes.nelts; n++) {
+        fuzz_check(change[n].type <= NGX_SMTP_HOOK_DELETE_HEADER);
+        fuzz_check(change[n].index <= NGX_MAX_INT32_VALUE);
+        fuzz_check(change[n].type < NGX_SMTP_HOOK_CHANGE_HEADER
+                   || change[n].index >= 1);
     }
 
     route = answer->routes.elts;

@@ -24,6 +24,9 @@ my @good = (
     "smtp_hook $url stages=data on_error=accept timeout=5s max_answer=1m;",
     "smtp_hook $url on_error=reject stages=rcpt;
      smtp_hook http://api?x stages=rcpt on_error=tempfail;",
+    "smtp_hook $url stages=data body=none; smtp_hook $url stages=data
+     body=headers oversize=omit; smtp_hook $url stages=data body=full
+     max_body=10g oversize=reject;",
     'smtp_hook_header X-A "b c"; smtp_hook_header X-B "";',
     'smtp_hook_route discard:; smtp_hook_route api smtp://127.0.0.1:25;',
     'smtp_http_breaker off;',
@@ -43,7 +46,8 @@ my @bad = (
          'stages=rcpt,', 'stages=,rcpt', 'stages=rcpt,rcpt',
          qw/ stages= stages=eom stages=RCPT on_error= on_error=ignore timeout=
              timeout=0 timeout=x max_answer= max_answer=0 max_answer=x
-             stage=rcpt rcpt =rcpt /),
+             stage=rcpt rcpt =rcpt body= body=all body=FULL max_body=
+             max_body=0 max_body=x oversize= oversize=refuse /),
     [ 'smtp_hook 127.0.0.1 stages=rcpt;', 'invalid URL' ],
     [ 'smtp_hook_header "X A" b;', 'invalid header "X A"' ],
     [ 'smtp_hook_header "" b;', 'invalid header ""' ],

@@ -349,6 +349,7 @@ HOOK_UNWELCOME | | a hook rejects at `connect` and gives no reply of its own
 HOOK_SAY_QUIT | | each command but QUIT, after a hook has rejected at `connect`
 HOOK_REJECTED | | a hook rejects at `ehlo`, `mail`, `rcpt` or `data` and gives no reply of its own
 HOOK_LATER | | a hook says `tempfail` at `mail`, `rcpt` or `data` and gives no reply of its own
+HOOK_TOO_BIG | | the content of a message is longer than `max_body`, `oversize=reject`
 HOOK_FAILED | | a hook has failed, `on_error=reject`
 HOOK_AWAY | | at `connect` or `ehlo`: a hook says `tempfail`, or has failed with `on_error=tempfail`
 
