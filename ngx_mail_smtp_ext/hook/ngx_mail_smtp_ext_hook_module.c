@@ -22,6 +22,9 @@
 /* contents that are told; JSON makes them longer */
 #define NGX_SMTP_HOOK_BODY_SIZE    1048576
 
+/* an answer that is kept; who is new is known soon enough */
+#define NGX_SMTP_HOOK_CACHE_VALID  60000
+
 
 static void *ngx_mail_smtp_ext_hook_create_conf(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_hook_merge_conf(ngx_conf_t *cf, void *parent,
@@ -32,14 +35,29 @@ static ngx_int_t ngx_mail_smtp_ext_hook_param(ngx_smtp_hook_t *hook,
     ngx_str_t *param);
 static ngx_int_t ngx_mail_smtp_ext_hook_stages(ngx_smtp_hook_t *hook,
     ngx_str_t *list);
+static ngx_int_t ngx_mail_smtp_ext_hook_by(ngx_smtp_hook_t *hook,
+    ngx_str_t *list);
 static ngx_int_t ngx_mail_smtp_ext_hook_word(ngx_uint_t *field,
     ngx_str_t *value, ngx_conf_enum_t *e);
+
+
+/* not the zones of others */
+static u_char  ngx_mail_smtp_ext_hook_zone_tag;
 
 
 static ngx_conf_enum_t  ngx_mail_smtp_ext_hook_on_error[] = {
     { ngx_string("tempfail"), NGX_SMTP_HOOK_ERROR_TEMPFAIL },
     { ngx_string("accept"), NGX_SMTP_HOOK_ERROR_ACCEPT },
     { ngx_string("reject"), NGX_SMTP_HOOK_ERROR_REJECT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_mail_smtp_ext_hook_bys[] = {
+    { ngx_string("client"), NGX_SMTP_HOOK_BY_CLIENT },
+    { ngx_string("login"), NGX_SMTP_HOOK_BY_LOGIN },
+    { ngx_string("sender"), NGX_SMTP_HOOK_BY_SENDER },
+    { ngx_string("recipient"), NGX_SMTP_HOOK_BY_RECIPIENT },
     { ngx_null_string, 0 }
 };
 
@@ -147,7 +165,7 @@ ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_smtp_hook_conf_t *hcf = conf;
 
-    ngx_str_t        *value;
+    ngx_str_t        *value, zone;
     ngx_uint_t        i;
     ngx_smtp_hook_t  *hook;
 
@@ -169,6 +187,9 @@ ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     hook->timeout = NGX_CONF_UNSET_MSEC;
     hook->max_answer = NGX_SMTP_HOOK_ANSWER_SIZE;
     hook->max_body = NGX_SMTP_HOOK_BODY_SIZE;
+    hook->cache_valid = NGX_SMTP_HOOK_CACHE_VALID;
+    hook->cache_by = NGX_SMTP_HOOK_BY_CLIENT|NGX_SMTP_HOOK_BY_LOGIN
+                     |NGX_SMTP_HOOK_BY_SENDER|NGX_SMTP_HOOK_BY_RECIPIENT;
 
     value = cf->args->elts;
 
@@ -177,6 +198,21 @@ ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_strncmp(value[i].data, "cache=", 6) == 0) {
+            zone.data = value[i].data + 6;
+            zone.len = value[i].len - 6;
+
+            hook->cache = ngx_smtp_zone_add(cf, &zone,
+                                            &ngx_mail_smtp_ext_hook_zone_tag);
+
+            if (hook->cache == NULL || ngx_smtp_hook_cache_init(cf) != NGX_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
         if (ngx_mail_smtp_ext_hook_param(hook, &value[i]) != NGX_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\"", &value[i]);
@@ -186,6 +222,10 @@ ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (hook->stages == 0) {
         return "has no \"stages\" parameter";
+    }
+
+    if (hook->cache && !(hook->stages & NGX_SMTP_HOOK_RCPT)) {
+        return "has a cache, but is not asked at \"rcpt\"";
     }
 
     hcf->stages |= hook->stages;
@@ -238,6 +278,18 @@ ngx_mail_smtp_ext_hook_param(ngx_smtp_hook_t *hook, ngx_str_t *param)
         return (hook->max_body <= 0) ? NGX_ERROR : NGX_OK;
     }
 
+    if (ngx_strncmp(param->data, "cache_valid=", 12) == 0) {
+        hook->cache_valid = ngx_parse_time(&value, 0);
+
+        return (hook->cache_valid == (ngx_msec_t) NGX_ERROR
+                || hook->cache_valid == 0)
+               ? NGX_ERROR : NGX_OK;
+    }
+
+    if (ngx_strncmp(param->data, "cache_by=", 9) == 0) {
+        return ngx_mail_smtp_ext_hook_by(hook, &value);
+    }
+
     if (ngx_strncmp(param->data, "body=", 5) == 0) {
         return ngx_mail_smtp_ext_hook_word(&hook->body, &value,
                                            ngx_mail_smtp_ext_hook_body);
@@ -277,6 +329,45 @@ ngx_mail_smtp_ext_hook_stages(ngx_smtp_hook_t *hook, ngx_str_t *list)
         }
 
         hook->stages |= stage;
+
+        if (last == NULL) {
+            return NGX_OK;
+        }
+
+        p = last + 1;
+    }
+}
+
+
+/* "sender,recipient" */
+
+static ngx_int_t
+ngx_mail_smtp_ext_hook_by(ngx_smtp_hook_t *hook, ngx_str_t *list)
+{
+    u_char      *p, *last, *end;
+    ngx_str_t    name;
+    ngx_uint_t   by;
+
+    hook->cache_by = 0;
+
+    p = list->data;
+    end = p + list->len;
+
+    for ( ;; ) {
+        last = ngx_strlchr(p, end, ',');
+
+        name.data = p;
+        name.len = (last ? last : end) - p;
+
+        if (ngx_mail_smtp_ext_hook_word(&by, &name,
+                                        ngx_mail_smtp_ext_hook_bys)
+            != NGX_OK
+            || (hook->cache_by & by))
+        {
+            return NGX_ERROR;
+        }
+
+        hook->cache_by |= by;
 
         if (last == NULL) {
             return NGX_OK;

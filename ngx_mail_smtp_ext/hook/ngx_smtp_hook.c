@@ -24,6 +24,7 @@
 static ngx_int_t ngx_smtp_hook_start(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op, ngx_uint_t stage);
 static ngx_int_t ngx_smtp_hook_next(ngx_smtp_hook_run_t *run);
+static ngx_int_t ngx_smtp_hook_known(ngx_smtp_hook_run_t *run);
 static ngx_int_t ngx_smtp_hook_ask(ngx_smtp_hook_run_t *run);
 static ngx_int_t ngx_smtp_hook_ask_header(ngx_smtp_hook_run_t *run);
 static ngx_int_t ngx_smtp_hook_ask_contents(ngx_smtp_hook_run_t *run);
@@ -219,6 +220,7 @@ ngx_smtp_hook_start(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 static ngx_int_t
 ngx_smtp_hook_next(ngx_smtp_hook_run_t *run)
 {
+    ngx_int_t         rc;
     ngx_smtp_hook_t  *hook;
 
     hook = run->conf->hooks->elts;
@@ -226,12 +228,43 @@ ngx_smtp_hook_next(ngx_smtp_hook_run_t *run)
     while (run->n < run->conf->hooks->nelts) {
         run->hook = &hook[run->n++];
 
-        if (run->hook->stages & run->stage) {
-            return ngx_smtp_hook_ask(run);
+        if (!(run->hook->stages & run->stage)) {
+            continue;
+        }
+
+        rc = ngx_smtp_hook_known(run);
+
+        if (rc == NGX_DECLINED) {
+            rc = ngx_smtp_hook_ask(run);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
     return NGX_DECLINED;
+}
+
+
+/* it need not be asked; NGX_DECLINED: it does */
+
+static ngx_int_t
+ngx_smtp_hook_known(ngx_smtp_hook_run_t *run)
+{
+    char       *reason;
+    ngx_str_t   text;
+
+    if (ngx_smtp_hook_cache_find(run, &text) != NGX_OK
+        || ngx_smtp_hook_answer_parse(&run->answer, run->pool, &text, &reason)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* what it wants may be possible no longer */
+
+    return ngx_smtp_hook_apply(run, &reason);
 }
 
 
@@ -461,6 +494,10 @@ ngx_smtp_hook_judged(ngx_smtp_hook_run_t *run, ngx_int_t rc, char *reason)
     }
 
     ngx_smtp_http_judge(r, rc == NGX_DECLINED);
+
+    if (rc == NGX_OK || rc == NGX_DONE) {
+        ngx_smtp_hook_cache_store(run);
+    }
 
     return (rc == NGX_DECLINED) ? ngx_smtp_hook_apply_error(run) : rc;
 }

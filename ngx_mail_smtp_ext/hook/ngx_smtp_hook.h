@@ -18,6 +18,7 @@
 #include <ngx_smtp_http.h>
 #include <ngx_smtp_json.h>
 #include <ngx_smtp_fields.h>
+#include <ngx_smtp_zone.h>
 
 
 /* of a reply's text, in the log */
@@ -30,6 +31,13 @@
 #define NGX_SMTP_HOOK_MAIL     0x08
 #define NGX_SMTP_HOOK_RCPT     0x10
 #define NGX_SMTP_HOOK_DATA     0x20
+
+
+/* cache_by=: what an answer at RCPT depends on */
+#define NGX_SMTP_HOOK_BY_CLIENT     0x01
+#define NGX_SMTP_HOOK_BY_LOGIN      0x02
+#define NGX_SMTP_HOOK_BY_SENDER     0x04
+#define NGX_SMTP_HOOK_BY_RECIPIENT  0x08
 
 
 /* on_error= */
@@ -69,6 +77,9 @@ typedef struct {
     ngx_uint_t               body;           /* NGX_SMTP_HOOK_BODY_* */
     off_t                    max_body;
     ngx_uint_t               oversize;
+    ngx_shm_zone_t          *cache;          /* of answers at RCPT; NULL */
+    ngx_msec_t               cache_valid;
+    ngx_uint_t               cache_by;       /* NGX_SMTP_HOOK_BY_* */
 } ngx_smtp_hook_t;
 
 
@@ -163,6 +174,7 @@ struct ngx_smtp_hook_run_s {
     ngx_uint_t               n;              /* of conf->hooks */
     ngx_smtp_hook_t         *hook;
     ngx_smtp_hook_answer_t   answer;
+    u_char                   key[NGX_SMTP_ZONE_KEY];     /* of _cache */
     void                    *envelope;       /* of _envelope */
     void                    *content;        /* of _content */
     ngx_smtp_hook_text_t     text;           /* of the request */
@@ -241,6 +253,15 @@ ngx_int_t ngx_smtp_hook_message_fields(ngx_smtp_hook_run_t *run,
 
 /* writes them, and ours, to run->text; the same */
 ngx_int_t ngx_smtp_hook_message_tell(ngx_smtp_hook_run_t *run);
+
+
+/*
+ * ngx_smtp_hook_cache.c: answers at RCPT.  find(): NGX_OK, one is there, in
+ * text; NGX_DECLINED.  store() keeps the one that has come and was followed.
+ */
+ngx_int_t ngx_smtp_hook_cache_init(ngx_conf_t *cf);
+ngx_int_t ngx_smtp_hook_cache_find(ngx_smtp_hook_run_t *run, ngx_str_t *text);
+void ngx_smtp_hook_cache_store(ngx_smtp_hook_run_t *run);
 
 
 /* ngx_smtp_hook_content.c: the changes of a message, as _envelope_ */

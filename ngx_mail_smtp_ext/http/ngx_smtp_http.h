@@ -179,6 +179,9 @@ void ngx_smtp_http_judge(ngx_smtp_http_request_t *r, ngx_uint_t failed);
 /* the level for what is wrong with an answer: info in a known outage */
 ngx_uint_t ngx_smtp_http_level(ngx_smtp_http_request_t *r);
 
+/* Cache-Control of the answer; NGX_CONF_UNSET_MSEC: it says nothing */
+ngx_msec_t ngx_smtp_http_max_age(ngx_smtp_http_request_t *r);
+
 /*
  * Erases the request and what was read of an answer, for they may hold
  * secrets; the header fields are gone with it.  When op has ended.

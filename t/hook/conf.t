@@ -27,6 +27,9 @@ my @good = (
     "smtp_hook $url stages=data body=none; smtp_hook $url stages=data
      body=headers oversize=omit; smtp_hook $url stages=data body=full
      max_body=10g oversize=reject;",
+    "smtp_hook $url stages=rcpt cache=a:1m cache_valid=1h;
+     smtp_hook $url stages=mail,rcpt cache=a cache_by=recipient;
+     smtp_hook $url stages=rcpt cache=a cache_by=client,login,sender;",
     'smtp_hook_header X-A "b c"; smtp_hook_header X-B "";',
     'smtp_hook_route discard:; smtp_hook_route api smtp://127.0.0.1:25;',
     'smtp_http_breaker off;',
@@ -47,7 +50,14 @@ my @bad = (
          qw/ stages= stages=eom stages=RCPT on_error= on_error=ignore timeout=
              timeout=0 timeout=x max_answer= max_answer=0 max_answer=x
              stage=rcpt rcpt =rcpt body= body=all body=FULL max_body=
-             max_body=0 max_body=x oversize= oversize=refuse /),
+             max_body=0 max_body=x oversize= oversize=refuse cache_valid=
+             cache_valid=0 cache_valid=x cache_by= cache_by=all /,
+             'cache_by=client,', 'cache_by=client,client'),
+    [ "smtp_hook $url stages=rcpt cache=;", 'invalid zone ""' ],
+    [ "smtp_hook $url stages=rcpt cache=a;", '"a"' ],
+    [ "smtp_hook $url stages=rcpt cache=a:1;", '"a:1"' ],
+    [ "smtp_hook $url stages=data cache=a:1m;",
+      'has a cache, but is not asked at "rcpt"' ],
     [ 'smtp_hook 127.0.0.1 stages=rcpt;', 'invalid URL' ],
     [ 'smtp_hook_header "X A" b;', 'invalid header "X A"' ],
     [ 'smtp_hook_header "" b;', 'invalid header ""' ],
