@@ -14,10 +14,11 @@
 
 
 /*
- * Answers of the auth service about passwords and tokens, kept for a while in
- * a shared zone.  A service may go by the client's address and by TLS, so they
- * are part of the question; what is bound to one exchange (CRAM-MD5) or to a
- * certificate is not kept, nor is a password for the next hop.
+ * Answers of the auth service about passwords, tokens and recipients, kept for
+ * a while in a shared zone.  A service may go by the client's address and by
+ * TLS, so they are part of the question; what is bound to one exchange
+ * (CRAM-MD5) or to a certificate is not kept, nor is a password for the next
+ * hop.
  */
 
 
@@ -27,6 +28,9 @@
 
 /* strings of an answer, in their order */
 #define NGX_SMTP_AUTH_CACHE_STRINGS  5
+
+/* of a question */
+#define NGX_SMTP_AUTH_CACHE_FIELDS   11
 
 
 /* what is kept; its strings follow */
@@ -60,7 +64,8 @@ ngx_smtp_auth_cache_find(ngx_smtp_sasl_t *sasl)
                                      ngx_mail_smtp_ext_auth_module);
 
     if (conf->cache_zone == NULL
-        || !(sasl->mech->bit & NGX_SMTP_AUTH_CACHE_MECHS)
+        || !((sasl->mech->bit & NGX_SMTP_AUTH_CACHE_MECHS)
+             || sasl->mech->nobody)
         || ngx_mail_smtp_ext_auth_verify(sasl->session)
         || ngx_smtp_auth_cache_key(sasl, sasl->cache_key) != NGX_OK)
     {
@@ -175,12 +180,14 @@ static ngx_int_t
 ngx_smtp_auth_cache_key(ngx_smtp_sasl_t *sasl, u_char *key)
 {
     u_char                 tls;
-    ngx_str_t              fields[8];
+    ngx_str_t              fields[NGX_SMTP_AUTH_CACHE_FIELDS];
     ngx_smtp_session_t    *s;
     ngx_smtp_auth_conf_t  *conf;
 
     s = sasl->session;
     conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
+
+    ngx_memzero(fields, sizeof(fields));
 
     tls = s->tls ? '1' : '0';
 
@@ -193,13 +200,21 @@ ngx_smtp_auth_cache_key(ngx_smtp_sasl_t *sasl, u_char *key)
     fields[6].len = 1;
     fields[6].data = &tls;
 
-    ngx_str_null(&fields[7]);
-
     if (!conf->cache_any_address) {
         fields[7] = s->remote.addr_text;
     }
 
-    return ngx_smtp_auth_digest(sasl, 'c', fields, 8, key);
+    if (sasl->mech->nobody) {
+
+        /* it is the recipient that is in question */
+
+        fields[8] = s->helo;
+        fields[9] = s->tx->mail_from;
+        fields[10] = s->tx->rcpt->given;
+    }
+
+    return ngx_smtp_auth_digest(sasl, 'c', fields, NGX_SMTP_AUTH_CACHE_FIELDS,
+                                key);
 }
 
 

@@ -54,6 +54,7 @@ ngx_int_t
 ngx_smtp_auth_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_op_t *op)
 {
+    ngx_int_t              rc;
     ngx_smtp_sasl_t       *sasl;
     ngx_smtp_auth_conf_t  *conf;
 
@@ -76,7 +77,14 @@ ngx_smtp_auth_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_op_start(&sasl->op, &sasl->ops, ngx_smtp_auth_rcpt_checked, sasl,
                       s->connection->log);
 
-    ngx_smtp_cred_http_verify(sasl, &sasl->op);
+    rc = ngx_smtp_auth_cache_find(sasl);
+
+    if (rc == NGX_AGAIN) {
+        ngx_smtp_cred_http_verify(sasl, &sasl->op);
+
+    } else {
+        ngx_smtp_op_finish(&sasl->op, rc);
+    }
 
     return NGX_AGAIN;
 }
@@ -92,6 +100,10 @@ ngx_smtp_auth_rcpt_checked(ngx_smtp_op_t *op)
 
     sasl = op->data;
     tx = sasl->session->tx;
+
+    if (op->rc == NGX_OK || op->rc == NGX_DECLINED) {
+        ngx_smtp_auth_cache_store(sasl, op->rc);
+    }
 
     switch (op->rc) {
 

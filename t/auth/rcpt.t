@@ -16,7 +16,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(44);
+$t->plan(64);
 
 $t->write_conf(<<'EOC')->run();
 %%GLOBALS%%
@@ -53,6 +53,12 @@ mail {
         protocol         smtp_ext;
         smtp_pass        127.0.0.1:%%PORT_one%%;
         smtp_relay_from  127.0.0.1;
+    }
+
+    server {
+        listen           127.0.0.1:%%PORT_kept%%;
+        protocol         smtp_ext;
+        smtp_auth_cache  zone=kept:1m;
     }
 
     server {
@@ -286,6 +292,53 @@ $asked = asked();
 like $c->send_message(to => 'nobody@example.com'), qr/^250 /,
      'does without, too';
 is asked(), $asked, 'nobody was asked then';
+
+# answers that are kept
+
+went();
+
+sub kept {
+    my ($c, $to, $reply, $n, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $before = asked();
+
+    is substr($c->rcpt($to), 0, 3), $reply, $name;
+    is asked() - $before, $n, $n ? 'asked' : 'not asked';
+}
+
+$c = connected('kept');
+$c->mail('a@example.net');
+kept($c, 'two@example.com', 250, 1, 'a recipient');
+kept($c, 'nobody@example.com', 550, 1, 'one that not');
+kept($c, 'later@example.com', 450, 1, 'one that not now');
+$c->cmd('RSET');
+
+$c = connected('kept');
+$c->mail('a@example.net');
+kept($c, 'two@example.com', 250, 0, 'it is kept');
+kept($c, 'nobody@example.com', 550, 0, 'so is the other');
+kept($c, 'later@example.com', 450, 1, 'but not that one');
+like $c->data("Subject: x\r\n\r\nx\r\n"), qr/^250 /, 'the message';
+is went(), 'two: two@example.com', 'goes where it was said';
+
+$c->mail('b@example.net');
+kept($c, 'two@example.com', 250, 1, 'another sender');
+$c->cmd('RSET');
+
+$c = $t->client('kept');
+$c->read_reply();
+$c->ehlo('other.example.net');
+$c->mail('a@example.net');
+kept($c, 'two@example.com', 250, 1, 'another name');
+
+$c->cmd('RSET');
+$c->mail('a@example.net');
+$c->rcpt('routed@example.com');
+$c->cmd('RSET');
+$c->mail('a@example.net');
+kept($c, 'routed@example.com', 250, 0, 'a route is kept');
 
 # no service
 
