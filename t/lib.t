@@ -11,6 +11,7 @@ use Test::More tests => 108;
 use Time::HiRes qw/ time /;
 
 use Test::Nginx::SmtpExt;
+use Test::Nginx::SmtpExt::Util qw/ scaled /;
 
 my $t = Test::Nginx::SmtpExt->new();
 my ($c, $s, @m);
@@ -252,7 +253,7 @@ is_deeply [ map { $_->{row} } $s->events('connect') ],
 my $start = time();
 is $t->client('smtp')->{last}, '', 'no reply was read';
 ok !$t->server('idle')->wait_messages(1, 0.2), 'wait is bounded';
-cmp_ok time() - $start, '<', 5 * ($ENV{TEST_NGINX_SLOW} || 1), 'and short';
+cmp_ok time() - $start, '<', scaled(5), 'and short';
 
 # HTTP
 

@@ -8,7 +8,7 @@ package Test::Nginx::SmtpExt;
 #
 # TEST_NGINX_BINARY     nginx to test
 # TEST_NGINX_MODULES    modules to load into it, in order; empty when static
-# TEST_NGINX_SLOW       factor for all waits
+# TEST_NGINX_SLOW       factor for all waits; by itself the load per processor
 # TEST_NGINX_LEAVE      1: the directory stays
 # TEST_NGINX_VERBOSE    1: conversations are printed
 

@@ -17,10 +17,35 @@ use Time::HiRes qw/ time /;
 our @EXPORT_OK = qw/ scaled slow retry poll socket_to crlf /;
 
 
-# everything takes longer under a sanitizer
+# everything takes longer under a sanitizer, and on a machine with more to do
+# than it has processors for
+
+my $slow;
 
 sub slow {
-    return $ENV{TEST_NGINX_SLOW} || 1;
+    return $slow ||= $ENV{TEST_NGINX_SLOW} || crowded();
+}
+
+
+# how many want a processor, for each that there is: 1 to 4
+
+sub crowded {
+    my ($load) = split ' ', content('/proc/loadavg') // '';
+    my @processors = (content('/proc/cpuinfo') // '') =~ /^processor\b/gm;
+
+    my $n = int(($load || 0) / (@processors || 1));
+
+    return $n < 1 ? 1 : $n > 4 ? 4 : $n;
+}
+
+
+sub content {
+    my ($file) = @_;
+
+    open my $fh, '<', $file or return;
+    local $/;
+
+    return scalar readline $fh;
 }
 
 
