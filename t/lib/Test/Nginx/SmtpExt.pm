@@ -42,7 +42,7 @@ my $root = abs_path(dirname(__FILE__) . '/../../../..');
 my @all;
 
 
-# new(workers => 1)
+# new(workers => 1, upgrade => 1: upgrade() will be called)
 
 sub new {
     my ($class, %o) = @_;
@@ -432,7 +432,7 @@ sub run {
 
     unlink "$dir/nginx.pid";
 
-    my $pid = fork();
+    my $pid = $self->{o}{upgrade} ? $self->_fork_orphan() : fork();
 
     die "fork: $!\n" unless defined $pid;
 
@@ -467,6 +467,43 @@ sub run {
     }
 
     return $self;
+}
+
+
+# nginx replaces its binary only if its parent has gone, as that of a daemon has.
+# A process whose parent goes becomes our child: prctl(PR_SET_CHILD_SUBREAPER).
+
+sub _fork_orphan {
+    my ($self) = @_;
+
+    my %prctl = (x86_64 => 157, aarch64 => 167);
+    my $prctl = $prctl{(POSIX::uname())[4]} or die "no number of prctl()\n";
+
+    syscall($prctl, 36, 1, 0, 0, 0) == 0 or die "prctl: $!\n";
+
+    pipe my $read, my $write or die "pipe: $!\n";
+
+    my $parent = fork();
+
+    die "fork: $!\n" unless defined $parent;
+
+    if ($parent == 0) {
+        my $pid = fork();
+
+        return $pid unless $pid;
+
+        print $write "$pid\n";
+        close $write;
+        poll(sub { -s "$self->{dir}/nginx.pid" || !kill 0, $pid }, 10);
+        POSIX::_exit(0);
+    }
+
+    close $write;
+    waitpid $parent, 0;
+
+    chomp(my $pid = readline $read);
+
+    return $pid;
 }
 
 
@@ -545,12 +582,13 @@ sub master_pid { $_[0]{pid} }
 
 
 # Workers that take connections, not those that are shutting down; or the
-# processes whose title is like the pattern.
+# processes whose title is like the pattern.  Of the master, or of another one.
 
 sub worker_pids {
-    my ($self, $title) = @_;
+    my ($self, $title, $master) = @_;
 
     $title //= qr/worker process$/;
+    $master //= $self->{pid} || 0;
 
     my @pids;
 
@@ -558,7 +596,7 @@ sub worker_pids {
         my $stat = $self->read_file("$dir/stat");
         my ($pid, $ppid) = $stat =~ /^(\d+) \(.*\) \S (\d+)/s or next;
 
-        next if $ppid != ($self->{pid} || 0);
+        next if $ppid != $master;
 
         push @pids, $pid if $self->_title($pid) =~ $title;
     }
@@ -637,6 +675,42 @@ sub wait_old_workers {
         return !%{$self->{old} || {}}
                && !$self->worker_pids(qr/is shutting down$/);
     }, $seconds || 15);
+}
+
+
+# USR2: the binary is started once more, with the same sockets.  True when it has
+# its workers; then it is the master, and the old one is to be told to quit.
+
+sub upgrade {
+    my ($self) = @_;
+
+    my $n = $self->{o}{workers} || 1;
+    my $old = $self->{pid};
+
+    kill 'USR2', $old;
+
+    return poll(sub {
+        my ($pid) = $self->read_file('nginx.pid') =~ /^(\d+)$/;
+
+        return if !$pid || $pid == $old
+                  || $self->worker_pids(undef, $pid) != $n;
+
+        $self->{pid} = $pid;
+
+        return 1;
+    }, 10);
+}
+
+
+# until a master that was told to quit has done so
+
+sub wait_master {
+    my ($self, $pid) = @_;
+
+    _wait($pid, scaled(15)) or return 0;
+    push @{$self->{exits}}, $?;
+
+    return 1;
 }
 
 
