@@ -237,6 +237,58 @@ ngx_smtp_peer_choose_locked(ngx_smtp_peer_t *peer)
 }
 
 
+ngx_int_t
+ngx_smtp_peer_adopt(ngx_smtp_peer_t *peer, ngx_connection_t *c,
+    struct sockaddr *sockaddr, socklen_t socklen, ngx_str_t *name)
+{
+    ngx_int_t             rc;
+    ngx_smtp_server_t    *server;
+    ngx_smtp_servers_t   *servers;
+    ngx_smtp_peer_own_t  *own;
+
+    own = ngx_smtp_peer_own(c);
+    server = own->server;
+    servers = peer->upstream->servers;
+
+    /* it is certain to be there, since it counts the connection */
+
+    ngx_smtp_servers_lock(servers);
+
+    rc = ngx_smtp_peer_tried(peer, server);
+
+    if (rc == NGX_OK) {
+        peer->server = server;
+        peer->server_id = own->server_id;
+        peer->outage = server->outage;
+        peer->host = server->conf->host;
+
+        peer->spare = server->conf->max_conns
+                      ? server->conf->max_conns - server->conns
+                      : NGX_MAX_UINT32_VALUE;
+    }
+
+    ngx_smtp_servers_unlock(servers);
+
+    if (rc != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    peer->tries = 1;
+
+    /* they are the connection's */
+
+    ngx_memcpy(&peer->address, sockaddr, socklen);
+    peer->sockaddr = &peer->address.sockaddr;
+    peer->socklen = socklen;
+
+    peer->name.len = ngx_min(name->len, NGX_SOCKADDR_STRLEN);
+    peer->name.data = peer->text;
+    ngx_memcpy(peer->text, name->data, peer->name.len);
+
+    return NGX_OK;
+}
+
+
 /* a server that may go meanwhile is copied */
 
 static void

@@ -263,6 +263,14 @@ ngx_connection_t *ngx_smtp_peer_kept(ngx_smtp_peer_t *peer);
 ngx_connection_t *ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream,
     ngx_uint_t serial, ngx_log_t *log);
 
+/*
+ * What was taken is as if peer, which has got no server yet, had chosen it: it
+ * is the first try, and _free() must follow.  name is of the connection.
+ * NGX_OK or NGX_DECLINED: no memory.
+ */
+ngx_int_t ngx_smtp_peer_adopt(ngx_smtp_peer_t *peer, ngx_connection_t *c,
+    struct sockaddr *sockaddr, socklen_t socklen, ngx_str_t *name);
+
 /* closes what is kept with tags of that owner, who will not come again */
 void ngx_smtp_peer_forget(ngx_uint_t owner);
 

@@ -44,6 +44,7 @@ static void ngx_smtp_relay_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
 static void ngx_smtp_relay_park(ngx_smtp_delivery_t *d);
 static void ngx_smtp_relay_named(ngx_smtp_op_t *op);
 static void ngx_smtp_relay_start(ngx_smtp_relay_t *relay);
+static void ngx_smtp_relay_go_on(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_resolved(ngx_smtp_op_t *op);
 static void ngx_smtp_relay_connect(ngx_smtp_relay_t *relay);
 static ngx_int_t ngx_smtp_relay_try(ngx_smtp_relay_t *relay);
@@ -365,19 +366,38 @@ ngx_smtp_relay_start(ngx_smtp_relay_t *relay)
     }
 
     if (relay->client) {
-        relay->kept = 1;
-        relay->tries = 1;
-        relay->client->fresh = 0;
-        relay->delivery->log.connect_time = 0;
-
-        if (ngx_smtp_relay_envelope(relay) != NGX_OK) {
-            ngx_smtp_relay_failed(relay->client);
-        }
-
+        ngx_smtp_relay_go_on(relay);
         return;
     }
 
     ngx_smtp_relay_next(relay, 0);
+}
+
+
+/* with the connection that asked before, whose server is the first tried */
+
+static void
+ngx_smtp_relay_go_on(ngx_smtp_relay_t *relay)
+{
+    ngx_smtp_client_t  *client;
+
+    client = relay->client;
+
+    relay->kept = 1;
+    relay->tries = 1;
+    relay->start = ngx_current_msec;
+    relay->delivery->log.connect_time = 0;
+
+    client->fresh = 0;
+
+    relay->got = (ngx_smtp_peer_adopt(&relay->peer, client->connection,
+                                      client->sockaddr, client->socklen,
+                                      &client->name)
+                  == NGX_OK);
+
+    if (ngx_smtp_relay_envelope(relay) != NGX_OK) {
+        ngx_smtp_relay_failed(client);
+    }
 }
 
 

@@ -62,14 +62,18 @@ RCPT        bad            o o o o
 RCPT        silent         - o - -
 RCPT        then close     O O mB O
 RCPT        then reset     O O mOB O
-RCPT        then stall     O O m O
+RCPT        then stall     o o o o
 RCPT        twice          o o o o
 RCPT        slow           t t t t
 RCPT        ahead          - o - -
 DATA        bad            O O - O
+DATA        stall          o o - o
+DATA        silent         o o - o
+DATA        late           o o - o
+DATA        drip           o o - o
 DATA        then close     b b - b
 DATA        then stall     l l - l
-DATA        twice          O O - O
+DATA        twice          o o - o
 DATA        slow           t t - t
 DATA        ahead          - o - -
 BODY        close          b b b b
@@ -88,7 +92,7 @@ EOM         then reset     t t t t
 EOM         then stall     t t t t
 EOM         twice          t t t t
 EOM         slow           t t t t
-EOM         ahead          O O o O
+EOM         ahead          o o o o
 parked      close          T T T T
 parked      421 bye        T T T T
 parked      250 more       T T T T

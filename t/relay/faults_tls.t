@@ -97,23 +97,27 @@ RCPT        late           o lL o o
 RCPT        then close     O l O o
 RCPT        twice          o t o o
 DATA        bad            O - O o
-DATA        twice          O - O o
+DATA        stall          o - o o
+DATA        silent         o - o o
+DATA        late           o - o o
+DATA        drip           o - o o
+DATA        twice          o - o o
 DATA        slow           t - t t
-BODY        close          O o b o
-BODY        reset          O o b o
-BODY        stall          O o b o
-BODY        sip            O o b o
-BODY        garbage        O o b o
-BODY        endless        O o b o
+BODY        close          o o b o
+BODY        reset          o o b o
+BODY        stall          o o b o
+BODY        sip            o o b o
+BODY        garbage        o o b o
+BODY        endless        o o b o
 BODY        250 2.0.0 taken, then stall  l l b l
 BODY        452 4.3.1 full, then close   r r r r
-BODY        421 4.3.2 bye, then close    O o r o
+BODY        421 4.3.2 bye, then close    o o r o
 EOM         bad            L L L L
 EOM         then close     t t t t
 EOM         then reset     t t t t
 EOM         twice          t t t t
 EOM         slow           t t t t
-EOM         ahead          O t O o
+EOM         ahead          o t o o
 parked      close          T - T -
 parked      421 bye        T - T -
 parked      250 more       T - T -

@@ -61,33 +61,37 @@ RCPT        bad            o o o o
 RCPT        silent         - o - -
 RCPT        then close     O O m O
 RCPT        then reset     O O mO O
-RCPT        then stall     O O m O
+RCPT        then stall     o o o o
 RCPT        twice          o o o o
 RCPT        slow           t t t t
 RCPT        ahead          - o - -
 DATA        bad            O O - O
+DATA        stall          o o - o
+DATA        silent         o o - o
+DATA        late           o o - o
+DATA        drip           o o - o
 DATA        then close     l l - l
 DATA        then stall     l l - l
-DATA        twice          O O - O
+DATA        twice          o o - o
 DATA        slow           t t - t
 DATA        ahead          - o - -
-BODY        close          O O O O
-BODY        reset          O O O O
-BODY        stall          O O O O
-BODY        sip            O O O O
-BODY        garbage        O O O O
-BODY        endless        O O O O
+BODY        close          o o o o
+BODY        reset          o o o o
+BODY        stall          o o o o
+BODY        sip            o o o o
+BODY        garbage        o o o o
+BODY        endless        o o o o
 BODY        250 2.0.0 taken, then stall  l l l l
 BODY        452 4.3.1 full, then close   r r r r
 BODY        552 5.3.4 big, then close    r r r r
-BODY        421 4.3.2 bye, then close    O O O O
+BODY        421 4.3.2 bye, then close    o o o o
 EOM         bad            L L L L
 EOM         then close     t t t t
 EOM         then reset     t t t t
 EOM         then stall     t t t t
 EOM         twice          t t t t
 EOM         slow           t t t t
-EOM         ahead          O O o O
+EOM         ahead          o o o o
 parked      close          T T T T
 parked      421 bye        T T T T
 parked      250 more       T T T T
