@@ -283,7 +283,7 @@ for my $f (@faults) {
 }
 
 $mta{tls}->stop();
-ok said('tls', 'unhealthy: connect\(\) failed'), 'tls: nobody listens';
+ok said('tls', 'unhealthy'), 'tls: nobody listens, or goes in a handshake';
 $mta{connect}->stop();
 ok said('connect', 'unhealthy: connect\(\) failed'), 'connect: nobody listens';
 $mta{connect}->start();

@@ -99,6 +99,17 @@ my @certificates = (
     [ revoked => qr/verify error: \(23:/ ],
 );
 
+# who has to wait for something that does not come; all others have time enough
+
+my $hasty = "smtp_pass_connect_timeout   ${ms}ms;
+        smtp_pass_greeting_timeout  ${ms}ms;";
+
+sub stalls {
+    my ($fault) = @_;
+
+    return (($fault->[1]{fault} || {})->{do} // '') =~ /stall/;
+}
+
 # a context, and so a memory, of its own for each fault
 
 my $blocks = '';
@@ -112,6 +123,7 @@ for my $i (0 .. $#faults) {
         smtp_pass_tls               opportunistic;
         smtp_pass_ssl_verify_depth  @{[ $i + 10 ]};
         smtp_pass_ssl_protocols     TLSv1.3;
+        @{[ stalls($faults[$i]) ? $hasty : '' ]}
     }
 EOC
 }
@@ -145,9 +157,6 @@ mail {
     smtp_relay_from  127.0.0.1;
     smtp_pass_mode   buffered;
 
-    smtp_pass_connect_timeout   ${ms}ms;
-    smtp_pass_greeting_timeout  ${ms}ms;
-
     smtp_upstream first {
         server     127.0.0.1:%%PORT_first%%  max_fails=0;
         keepalive  0;
@@ -170,6 +179,15 @@ $blocks
         smtp_pass                first;
         smtp_pass_tls            required;
         smtp_pass_ssl_protocols  TLSv1.3;
+    }
+
+    server {
+        listen                   127.0.0.1:%%PORT_must_hasty%%;
+        protocol                 smtp_ext;
+        smtp_pass                first;
+        smtp_pass_tls            required;
+        smtp_pass_ssl_protocols  TLSv1.3;
+        $hasty
     }
 
     server {
@@ -199,6 +217,7 @@ $blocks
         listen     127.0.0.1:%%PORT_smtps_clear%%;
         protocol   smtp_ext;
         smtp_pass  smtps://127.0.0.1:%%PORT_first%%;
+        $hasty
     }
 
     server {
@@ -270,7 +289,8 @@ for my $i (0 .. $#faults) {
     # the last of them is seen in the handshake, or behind it
 
     prepare(%$o);
-    is send_one('must'), $insecure, "$name: required, refused";
+    is send_one(stalls($faults[$i]) ? 'must_hasty' : 'must'), $insecure,
+       "$name: required, refused";
     like said(), qr/\AEHLO STARTTLS(?: EHLO)?\z/, 'nothing else was said';
     like logged(), $error, 'the log says why';
 
@@ -370,7 +390,7 @@ is said(), '', 'from then on';
 prepare(fault => { do => 'answer_stall' });
 
 for my $how (qw/ close reset /) {
-    my $c = $t->client('must');
+    my $c = $t->client('must_hasty');
 
     $c->read_reply();
     $c->ehlo();
@@ -386,7 +406,7 @@ for my $how (qw/ close reset /) {
 
 $mark{connections} = $first->connections();
 
-my $c = $t->client('must');
+my $c = $t->client('must_hasty');
 
 $c->read_reply();
 $c->ehlo();

@@ -350,14 +350,20 @@ for my $version ('TLSv1.2', 'TLSv1.3') {
 
         my @replies = map { $tls->read_reply() }
                           1 .. ($port eq 'unix:accept' ? 3 : 2);
+        my @early = ('554 5.5.1 Client spoke before the greeting, '
+                     . 'closing connection', '(ended)');
+
+        # ... and greets at once: who is quick may be heard before that
+
+        my $quick = $version eq 'TLSv1.2' && $port eq 'unix:ssl'
+                    && $replies[0] eq $early[0];
 
         is_deeply \@replies,
                   $port eq 'unix:starttls' ? [ $ok, '221 2.0.0 Bye' ]
                   : $port eq 'unix:accept' ? [ $greeting, $ok,
                                                '221 2.0.0 Bye' ]
-                  : $version eq 'TLSv1.2' ? [ $greeting, $ok ]
-                  : [ '554 5.5.1 Client spoke before the greeting, '
-                      . 'closing connection', '(ended)' ],
+                  : $version eq 'TLSv1.2' && !$quick ? [ $greeting, $ok ]
+                  : \@early,
                   "$port: $version: commands behind the handshake";
     }
 }
