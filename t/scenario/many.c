@@ -5,16 +5,16 @@
 
 
 /*
- * For many.t: very many clients at a time, or a next hop for them.
+ * For many.t and large.t: very many clients at a time, or a next hop for them.
  *
  *     many clients PORT NUMBER
  *         All are greeted before the first one sends a message.  Prints
  *         "<number> <reply>" of each reply that ended a transaction, ids taken
  *         out.
  *
- *     many sink PORT
- *         Takes all messages; at SIGTERM prints "connections C most M
- *         messages N", where M were open at a time.
+ *     many sink PORT [EXTENSION...]
+ *         Takes all messages, a kilobyte at a time; at SIGTERM prints
+ *         "connections C most M messages N", where M were open at a time.
  */
 
 
@@ -61,6 +61,7 @@ typedef struct {
     int       fd;
     state_e   state;
     int       data;              /* sink: reads a message */
+    long      chunk;             /* ... what is left of BDAT's */
     int       quit;              /* ... has been told QUIT: as good as closed */
     size_t    len;
     char      in[BUFFER];
@@ -75,6 +76,7 @@ static struct {
 static volatile sig_atomic_t  stop;
 static int                    ep;
 static int                    nready, ngone, number;
+static char                   greeting[BUFFER] = "250 sink.example\r\n";
 static long                   connections, most, open_now, messages;
 
 
@@ -235,7 +237,10 @@ sink_line(end_t *e, char *line)
     }
 
     if (strncmp(line, "EHLO", 4) == 0) {
-        say(e, "250-sink.example\r\n250-PIPELINING\r\n250 8BITMIME\r\n");
+        say(e, greeting);
+
+    } else if (strncmp(line, "BDAT ", 5) == 0) {
+        e->chunk = atol(line + 5);
 
     } else if (strncmp(line, "DATA", 4) == 0) {
         e->data = 1;
@@ -285,7 +290,33 @@ readable(end_t *e)
     e->in[e->len] = '\0';
     line = e->in;
 
-    while (e->state != GONE && (end = strstr(line, "\r\n")) != NULL) {
+    while (e->state != GONE) {
+
+        if (e->chunk) {
+            n = e->in + e->len - line;
+
+            if (n > e->chunk) {
+                n = e->chunk;
+            }
+
+            e->chunk -= n;
+            line += n;
+
+            if (e->chunk) {
+                break;
+            }
+
+            messages++;
+            say(e, "250 2.0.0 taken\r\n");
+            continue;
+        }
+
+        end = strstr(line, "\r\n");
+
+        if (end == NULL) {
+            break;
+        }
+
         *end = '\0';
 
         if (e->state == SERVED) {
@@ -450,6 +481,22 @@ clients(int port)
 }
 
 
+static void
+announce(int n, char **extensions)
+{
+    int     i;
+    size_t  len;
+
+    strcpy(greeting, n ? "250-sink.example\r\n" : "250 sink.example\r\n");
+
+    for (i = 0; i < n; i++) {
+        len = strlen(greeting);
+        snprintf(greeting + len, sizeof(greeting) - len, "250%c%s\r\n",
+                 i < n - 1 ? '-' : ' ', extensions[i]);
+    }
+}
+
+
 static int
 sink(int port)
 {
@@ -497,7 +544,8 @@ main(int argc, char **argv)
         fatal("epoll_create1");
     }
 
-    if (argc == 3 && strcmp(argv[1], "sink") == 0) {
+    if (argc >= 3 && strcmp(argv[1], "sink") == 0) {
+        announce(argc - 3, argv + 3);
         return sink(atoi(argv[2]));
     }
 
@@ -506,7 +554,8 @@ main(int argc, char **argv)
         return clients(atoi(argv[2]));
     }
 
-    fprintf(stderr, "usage: many clients PORT NUMBER | many sink PORT\n");
+    fprintf(stderr, "usage: many clients PORT NUMBER"
+                    " | many sink PORT [EXTENSION...]\n");
 
     return 2;
 }
