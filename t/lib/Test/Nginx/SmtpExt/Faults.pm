@@ -47,7 +47,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll scaled /;
 
 # What is no answer.  Hasty are those that have to be waited for: at MAIL and
 # behind it for $wait, and before it, where all connect and do handshakes at the
-# same time, for twice as long.
+# same time, four times as long.
 
 my $wait = scaled(1.5);
 
@@ -57,7 +57,7 @@ my %bad = (
     'half' => { do => 'half' },
     'stall' => { do => 'stall', hasty => 1 },
     'silent' => { do => 'silent', hasty => 1 },
-    'late' => { do => 'late', seconds => 3 * $wait, hasty => 1 },
+    'late' => { do => 'late', seconds => 5 * $wait, hasty => 1 },
     'drip' => { do => 'drip', pause => 1, hasty => 1 },
     'garbage' => { do => 'garbage' },
     'endless' => { do => 'endless' },
@@ -211,7 +211,7 @@ sub _servers {
                qw/ mail rcpt data send final /;
     my $again = 'smtp_pass_mail_timeout  ' . 2 * $ms . 'ms;';
     my $early = join "\n        ",
-                map { "smtp_pass_${_}_timeout  " . 2 * $ms . 'ms;' }
+                map { "smtp_pass_${_}_timeout  " . 4 * $ms . 'ms;' }
                 qw/ connect greeting /;
     my $sending = 'smtp_pass_send_timeout  ' . 2 * $ms . 'ms;';
 
