@@ -291,6 +291,11 @@ ngx_smtp_report_envelope(ngx_smtp_report_t *report)
     child->params[NGX_SMTP_PARAM_REQUIRETLS] =
                                       tx->params[NGX_SMTP_PARAM_REQUIRETLS];
 
+    /* RFC 6710, 4.6: so is its priority */
+
+    child->params[NGX_SMTP_PARAM_MT_PRIORITY] =
+                                     tx->params[NGX_SMTP_PARAM_MT_PRIORITY];
+
     child->data_start = ngx_current_msec;
     child->data_end = ngx_current_msec;
 

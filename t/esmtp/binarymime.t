@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(90);
+$t->plan(93);
 
 my @both = (ehlo => [ qw/ PIPELINING 8BITMIME CHUNKING BINARYMIME / ]);
 
@@ -223,12 +223,14 @@ for ([ 3, $chunks, 'without BINARYMIME' ], [ 4, $alone, 'without CHUNKING' ],
     is count($mta), 0, 'nor sent';
     $c->cmd('RSET');
     like $c->send_message(), $taken, 'text is';
+    like $c->send_message(data => "${header}a\x01\x02\r\n"), $taken,
+         'what its header calls binary is taken as text';
 }
 
 $c = client(6);
 envelope($c);
 is $c->bdat("a\0b", 1), $lacks, 'buffered: told at the end';
-is count($chunks), 1, 'nothing was sent';
+is count($chunks), 2, 'nothing was sent';
 
 # Maildir
 

@@ -16,7 +16,7 @@ use Test::Nginx::SmtpExt::Util qw/ scaled /;
 my $t = Test::Nginx::SmtpExt->new();
 my $ms = scaled(400);
 
-$t->write_conf(<<"EOC")->plan(45);
+$t->write_conf(<<"EOC")->plan(47);
 %%GLOBALS%%
 
 events { }
@@ -170,7 +170,15 @@ for my $port (qw/ verify buffered /) {
        '250 250 250 250 354 353 Repli 250 2.0.0 451 4.3.2 451 4.4.2 250 2.0.0',
        "$port: 421 in the middle of the replies";
 
-    $lmtp->set(on => {});
+    # RFC 2033, 5: the end in the middle of them
+
+    $lmtp->set(on => { EOM => '250 2.0.0 a' },
+               fault => { at => 'EOM', do => 'half' });
+    is replies($c2, 'PRDR', @to[0, 1]),
+       '250 250 250 354 353 Repli 250 2.0.0 451 4.4.2 250 2.0.0',
+       "$port: those that came count, when the rest does not";
+
+    $lmtp->set(on => {}, fault => undef);
     is replies($c2, 'PRDR', @to), '250 250 250 250 354 250 2.0.0',
        "$port: on a new connection";
 }

@@ -64,7 +64,7 @@ my $c = session('smtp');
 my $whole = received($c);
 
 like $whole, qr/\AReceived: from client\.example\.com \(\[127\.0\.0\.1\]\)\r\n\tby mx\.example\.com with ESMTP\r\n\tid [0-9a-v]{16}\r\n\tfor <rcpt\@example\.com>;\r\n\t$date\r\n\z/,
-     'ESMTP';
+     'ESMTP: by the grammar, date included';
 ok !(grep { length > 78 } split /\r\n/, $whole =~ s/\t/ ' ' x 8/ger),
    'no line is too long';
 

@@ -16,7 +16,7 @@ use Test::Nginx::SmtpExt;
 my $t = Test::Nginx::SmtpExt->new();
 
 my @ext = qw/ PIPELINING 8BITMIME SMTPUTF8 /;
-my $pass = $t->server('pass', ehlo => \@ext);
+my $pass = $t->server('pass', ehlo => [ @ext, 'MT-PRIORITY' ]);
 my $without = $t->server('without', ehlo => \@ext);
 my $with = $t->server('with', ehlo => [ @ext, 'DSN' ]);
 my $by = $t->server('by', ehlo => [ @ext, 'DSN', 'DELIVERBY' ]);
@@ -34,7 +34,7 @@ mail {
     smtp_relay_from  127.0.0.1;
     smtp_pass        smtp://127.0.0.1:%%PORT_pass%%;
     smtp_max_errors  1000;
-    smtp_extensions  deliverby=on;
+    smtp_extensions  deliverby=on mt-priority=on;
 
     smtp_upstream pair {
         server  127.0.0.1:%%PORT_without%%  weight=100 max_fails=0;
@@ -129,7 +129,7 @@ mail {
 }
 EOC
 
-$t->plan(77)->run();
+$t->plan(78)->run();
 
 
 my $taken = qr/^250 2\.0\.0 OK id=/;
@@ -224,7 +224,7 @@ like say_message('verify', @alice,
      $taken, 'a next hop without DSN takes it';
 
 is_deeply [ map { $_->{to}[0], $_->{from_params} } ($pass->messages())[-1] ],
-          [ 'alice@example.org', '' ],
+          [ 'alice@example.org', 'MT-PRIORITY=0' ],
           'a report goes to the sender, by way of smtp_pass';
 
 is join("\n==\n", reports($pass)), <<'EOR', 'as RFC 3461, 6, has it';
@@ -509,6 +509,13 @@ like join('', reports($pass)),
         Arrival-Date:\ DATE\nDeliver-By-Date:\ DATE\n\n
         Final-Recipient:\ rfc822;\ b\@without\.example\n/mx,
      'BY: with the dates of RFC 2852, 5';
+
+# RFC 6710, 4.6
+
+say_message('verify', '<a@example.org> MT-PRIORITY=3',
+            '<b@without.example> NOTIFY=SUCCESS');
+is +($pass->messages())[-1]{from_params}, 'MT-PRIORITY=3',
+   'a report has the priority of the message';
 
 # configuration
 
