@@ -26,6 +26,7 @@
 
 static ngx_int_t ngx_smtp_esmtp_limits_advertise(ngx_smtp_session_t *s,
     u_char **p, u_char *end);
+static ngx_uint_t ngx_smtp_esmtp_limits_next_hops(ngx_smtp_session_t *s);
 static void ngx_smtp_esmtp_limits_answer(ngx_smtp_caps_t *caps,
     ngx_str_t *args);
 static void ngx_smtp_esmtp_limits_one(ngx_smtp_caps_t *caps, u_char *p,
@@ -60,13 +61,18 @@ ngx_smtp_esmtp_limits_advertise(ngx_smtp_session_t *s, u_char **p,
     u_char *end)
 {
     u_char      *start;
-    ngx_uint_t   max;
+    ngx_uint_t   max, next;
 
     start = *p;
 
     /* what has more digits can't be said, and is none */
 
     max = ngx_smtp_rights_max_rcpt(s);
+    next = ngx_smtp_esmtp_limits_next_hops(s);
+
+    if (next && next < max) {
+        max = next;
+    }
 
     if (max <= NGX_SMTP_LIMITS_MAX) {
         *p = ngx_slprintf(*p, end, " RCPTMAX=%ui", max);
@@ -79,6 +85,44 @@ ngx_smtp_esmtp_limits_advertise(ngx_smtp_session_t *s, u_char **p,
     }
 
     return (*p == start) ? NGX_DECLINED : NGX_OK;
+}
+
+
+/*
+ * What no next hop takes more of in a transaction, as far as they are known,
+ * where a transaction has one of them only; 0: there is no such limit.
+ */
+
+static ngx_uint_t
+ngx_smtp_esmtp_limits_next_hops(ngx_smtp_session_t *s)
+{
+    ngx_uint_t         i, max;
+    ngx_array_t       *dests;
+    ngx_smtp_caps_t   *caps;
+    ngx_smtp_dest_t  **dest;
+
+    dests = s->service->dests;
+
+    if (dests == NULL || s->auth_server.len || s->service->lmtp
+        || s->service->report)
+    {
+        return 0;
+    }
+
+    max = 0;
+    dest = dests->elts;
+
+    for (i = 0; i < dests->nelts; i++) {
+        caps = dest[i]->caps;
+
+        if (caps == NULL || !caps->known || caps->rcpt_max == 0) {
+            return 0;
+        }
+
+        max = ngx_max(max, caps->rcpt_max);
+    }
+
+    return max;
 }
 
 

@@ -14,10 +14,11 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(46);
+$t->plan(51);
 
 my %mta = (
     rcpt => $t->server('rcpt', ehlo => [ 'PIPELINING', 'LIMITS RCPTMAX=3' ]),
+    more => $t->server('more', ehlo => [ 'LIMITS RCPTMAX=5' ]),
     mail => $t->server('mail', ehlo => [ 'PIPELINING', 'LIMITS MAILMAX=2' ]),
     both => $t->server('both', ehlo => [ 'LIMITS mailmax=1 Rcptmax=2 X=y Z' ]),
     domain => $t->server('domain', ehlo => [ 'LIMITS RCPTDOMAINMAX=2' ]),
@@ -82,6 +83,22 @@ mail {
         smtp_max_messages    7;
     }
 
+    server {
+        listen     127.0.0.1:%%PORT_two%%;
+        protocol   smtp_ext;
+        smtp_pass  mta_rcpt;
+
+        smtp_recipient  \@more.example  { smtp_pass mta_more; }
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_report%%;
+        protocol   smtp_ext;
+        smtp_pass  mta_rcpt;
+
+        smtp_mixed_result  bounce mta_rcpt;
+    }
+
 $servers
 }
 EOC
@@ -141,6 +158,17 @@ is scalar(grep { /4\@a|5\@a/ } $mta{rcpt}->commands()), 0,
 like $c->send_message(to => [ map { "$_\@a.example" } 4 .. 5 ]), $taken,
      'and come in a transaction of their own';
 is mails($mta{rcpt}), '2', 'on the same connection';
+
+# what no next hop takes is not promised, once that is known
+
+is connected('v_rcpt')->{ehlo}{LIMITS}, 'RCPTMAX=3', 'EHLO says the limit';
+
+$c = connected('two');
+is $c->{ehlo}{LIMITS}, 'RCPTMAX=1000', 'of two next hops one is not known';
+like $c->send_message(to => 'x@more.example'), $taken, 'it is asked';
+is connected('two')->{ehlo}{LIMITS}, 'RCPTMAX=5', 'then it is the larger limit';
+is connected('report')->{ehlo}{LIMITS}, 'RCPTMAX=1000',
+   'a message for several destinations has no such limit';
 
 # RFC 9422, 4.2: the refused ones count
 
