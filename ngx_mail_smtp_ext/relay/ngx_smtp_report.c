@@ -67,6 +67,7 @@ static u_char *ngx_smtp_report_words(ngx_smtp_report_t *report, u_char *p,
     ngx_smtp_rcpt_t *rcpt);
 static u_char *ngx_smtp_report_status(ngx_smtp_report_t *report, u_char *p);
 static u_char *ngx_smtp_report_times(ngx_smtp_report_t *report, u_char *p);
+static u_char *ngx_smtp_report_time(u_char *p, char *name, time_t sec);
 static u_char *ngx_smtp_report_rcpt(ngx_smtp_report_t *report, u_char *p,
     ngx_smtp_rcpt_t *rcpt);
 static char *ngx_smtp_report_action(ngx_smtp_report_t *report,
@@ -522,36 +523,61 @@ ngx_smtp_report_status(ngx_smtp_report_t *report, u_char *p)
 }
 
 
-/* RFC 2852, 4.1 and 5 */
+/* RFC 2852, 4.1 and 5; RFC 4865, 5.1.2 */
 
 static u_char *
 ngx_smtp_report_times(ngx_smtp_report_t *report, u_char *p)
 {
-    time_t          arrival, deliver_by;
+    ngx_str_t      *hold, *until;
+    ngx_uint_t      deliver_by;
     ngx_time_t     *tp;
     ngx_smtp_tx_t  *tx;
-    u_char          date[NGX_SMTP_DATE_LEN];
 
     tx = report->tx;
 
-    if (tx->params[NGX_SMTP_PARAM_BY].data == NULL) {
+    deliver_by = (tx->params[NGX_SMTP_PARAM_BY].data != NULL);
+    hold = &tx->params[NGX_SMTP_PARAM_HOLDFOR];
+    until = &tx->params[NGX_SMTP_PARAM_HOLDUNTIL];
+
+    if (!deliver_by && hold->data == NULL && until->data == NULL) {
         return p;
     }
 
     tp = ngx_timeofday();
 
-    arrival = tp->sec - (time_t) ((ngx_current_msec - tx->start) / 1000);
-    deliver_by = tp->sec + ngx_smtp_esmtp_deliver_by(tx);
+    p = ngx_smtp_report_time(p, "Arrival-Date",
+                             tp->sec - (time_t) ((ngx_current_msec
+                                                  - tx->start) / 1000));
 
-    (void) ngx_smtp_date_write(date, arrival, tp->gmtoff);
+    if (deliver_by) {
+        p = ngx_smtp_report_time(p, "Deliver-By-Date",
+                                 tp->sec + ngx_smtp_esmtp_deliver_by(tx));
+    }
 
-    p = ngx_sprintf(p, "Arrival-Date: %*s" CRLF,
-                    (size_t) NGX_SMTP_DATE_LEN, date);
+    if (hold->data) {
+        p = ngx_sprintf(p, "Future-Release-Request: for;%V" CRLF, hold);
+    }
 
-    (void) ngx_smtp_date_write(date, deliver_by, tp->gmtoff);
+    if (until->data) {
+        p = ngx_sprintf(p, "Future-Release-Request: until;%V" CRLF, until);
+    }
 
-    return ngx_sprintf(p, "Deliver-By-Date: %*s" CRLF,
-                       (size_t) NGX_SMTP_DATE_LEN, date);
+    return p;
+}
+
+
+static u_char *
+ngx_smtp_report_time(u_char *p, char *name, time_t sec)
+{
+    ngx_time_t  *tp;
+    u_char       date[NGX_SMTP_DATE_LEN];
+
+    tp = ngx_timeofday();
+
+    (void) ngx_smtp_date_write(date, sec, tp->gmtoff);
+
+    return ngx_sprintf(p, "%s: %*s" CRLF, name, (size_t) NGX_SMTP_DATE_LEN,
+                       date);
 }
 
 

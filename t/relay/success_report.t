@@ -19,6 +19,8 @@ my @ext = qw/ PIPELINING 8BITMIME SMTPUTF8 /;
 my $pass = $t->server('pass', ehlo => [ @ext, 'MT-PRIORITY' ]);
 my $without = $t->server('without', ehlo => \@ext);
 my $with = $t->server('with', ehlo => [ @ext, 'DSN' ]);
+my $hold = $t->server('hold', ehlo => [ @ext, 'FUTURERELEASE 99999 '
+                                       . '2099-01-01T00:00:00Z' ]);
 my $by = $t->server('by', ehlo => [ @ext, 'DSN', 'DELIVERBY' ]);
 my $nameless = $t->server('nameless',
                           on => { EHLO => "250-? Hello\n250 PIPELINING" });
@@ -60,6 +62,17 @@ mail {
     server {
         listen     127.0.0.1:%%PORT_verify%%;
         protocol   smtp_ext;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_holds%%;
+        protocol   smtp_ext;
+        smtp_pass  smtp://127.0.0.1:%%PORT_hold%%;
+
+        smtp_success_report  smtp://127.0.0.1:%%PORT_pass%%;
+        smtp_extensions      futurerelease=next_hop;
+
+        smtp_recipient  postmaster  { smtp_pass smtp://127.0.0.1:%%PORT_hold%%; }
     }
 
     server {
@@ -129,7 +142,7 @@ mail {
 }
 EOC
 
-$t->plan(78)->run();
+$t->plan(79)->run();
 
 
 my $taken = qr/^250 2\.0\.0 OK id=/;
@@ -509,6 +522,26 @@ like join('', reports($pass)),
         Arrival-Date:\ DATE\nDeliver-By-Date:\ DATE\n\n
         Final-Recipient:\ rfc822;\ b\@without\.example\n/mx,
      'BY: with the dates of RFC 2852, 5';
+
+# RFC 4865, 5.1.2: offered once the next hop is known to have it
+
+for (1, 2) {
+    my $c = $t->client('holds');
+
+    $c->read_reply();
+    $c->ehlo();
+    $c->send_message(to => 'b@hold.example');
+}
+
+say_message('holds', '<a@example.org> HOLDFOR=3600',
+            '<b@hold.example> NOTIFY=SUCCESS');
+say_message('holds', '<a@example.org> HOLDUNTIL=2098-01-01T00:00:00Z',
+            '<b@hold.example> NOTIFY=SUCCESS');
+is_deeply [ map { /(Arrival-Date: DATE\nFuture-Release-Request: \S+)\n/ }
+            reports($pass) ],
+          [ map { "Arrival-Date: DATE\nFuture-Release-Request: $_" }
+            'for;3600', 'until;2098-01-01T00:00:00Z' ],
+          'a report says how long it is to be held';
 
 # RFC 6710, 4.6
 
