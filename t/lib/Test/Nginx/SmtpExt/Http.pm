@@ -68,9 +68,13 @@ sub on_data {
 sub _request {
     my ($self, $c) = @_;
 
-    $c->{in} =~ /^(.*?\r\n)\r\n/s or return 0;
+    # a capture would copy all that is there, each time that some of it comes
 
-    my $head = $1;
+    my $end = index $c->{in}, "\r\n\r\n";
+
+    return 0 if $end < 0;
+
+    my $head = substr $c->{in}, 0, $end + 2;
     my ($line, @fields) = split /\r\n/, $head;
     my $start = length($head) + 2;
 
@@ -99,6 +103,8 @@ sub _request {
             return 0;
         }
     }
+
+    return 0 if length($c->{in}) < $start + ($r{headers}{'content-length'} // 0);
 
     my ($body, $used) = _body(\%r, substr $c->{in}, $start);
 
