@@ -233,6 +233,8 @@ ngx_smtp_http_failed(ngx_smtp_http_request_t *r, char *reason)
     }
 
     r->waiting = 0;
+    r->told |= r->complete;
+    r->complete = 0;
 
     if (again && r->kept && !r->connection->timedout) {
 
@@ -266,6 +268,34 @@ ngx_smtp_http_failed(ngx_smtp_http_request_t *r, char *reason)
 }
 
 
+/*
+ * RFC 9110, 15.6.3 to 15.6.5: 502, 503 and 504 are about the server, or one
+ * behind it, not about the request.
+ */
+
+ngx_int_t
+ngx_smtp_http_pass_over(ngx_smtp_http_request_t *r)
+{
+    if (!r->ask || r->status < 502 || r->status > 504
+        || !ngx_smtp_peer_more(&r->peer))
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(ngx_smtp_http_level(r), r->log, 0,
+                  "HTTP service %V answered with status %ui, "
+                  "another server is asked", &r->server, r->status);
+
+    r->waiting = 0;
+    r->complete = 0;
+
+    ngx_smtp_http_drop(r, 1);
+    ngx_smtp_http_next(r);
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_smtp_http_timer_handler(ngx_event_t *ev)
 {
@@ -291,6 +321,7 @@ ngx_smtp_http_finish(ngx_smtp_http_request_t *r, ngx_int_t rc)
     }
 
     failed = (rc != NGX_OK && !r->ours);
+    r->told |= r->complete;
 
     ngx_smtp_http_release(r, failed);
 

@@ -100,7 +100,8 @@ struct ngx_smtp_http_request_s {
     /* when op has finished with NGX_ERROR */
     unsigned               asked:1;      /* not stopped by the breaker */
     unsigned               spoken:1;     /* a server was there to hear it */
-    unsigned               told:1;       /* ... and has been sent all of it */
+    unsigned               told:1;       /* one has been sent all of it, and
+                                            did not answer */
 
     /* the answer */
     ngx_uint_t             status;       /* 200..599 */
@@ -159,7 +160,8 @@ ngx_int_t ngx_smtp_http_fields_merge(ngx_conf_t *cf,
  * name), or none was asked since the service has failed too often.
  *
  * Another server is tried as long as nothing of an answer was read and either
- * the request may be repeated or its last octet has not been sent.  By then
+ * the request may be repeated or its last octet has not been sent; and when one
+ * that may be repeated is answered with 502, 503 or 504.  By then
  * the connection is closed, or kept for the next request.
  */
 void ngx_smtp_http_start(ngx_smtp_http_request_t *r, ngx_smtp_op_t *op);

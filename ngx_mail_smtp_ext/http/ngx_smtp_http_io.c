@@ -224,7 +224,6 @@ ngx_smtp_http_write(ngx_smtp_http_request_t *r)
     }
 
     r->complete = 1;
-    r->told = 1;
 
     return NGX_OK;
 }
@@ -243,7 +242,6 @@ ngx_smtp_http_write_pieces(ngx_smtp_http_request_t *r)
 
             if (r->sent == (off_t) r->head.len + r->length) {
                 r->complete = 1;
-                r->told = 1;
                 return NGX_OK;
             }
 
@@ -421,6 +419,10 @@ ngx_smtp_http_read_handler(ngx_event_t *rev)
 
     if (rc == NGX_ERROR) {
         ngx_smtp_http_failed(r, reason);
+        return;
+    }
+
+    if (ngx_smtp_http_pass_over(r) == NGX_OK) {
         return;
     }
 

@@ -52,6 +52,12 @@ struct ngx_smtp_http_conf_s {
  */
 void ngx_smtp_http_failed(ngx_smtp_http_request_t *r, char *reason);
 
+/*
+ * Its answer says that this server can't help, and another one may be asked:
+ * NGX_OK, it goes on by itself.  NGX_DECLINED: the answer counts.
+ */
+ngx_int_t ngx_smtp_http_pass_over(ngx_smtp_http_request_t *r);
+
 /* the end of r */
 void ngx_smtp_http_finish(ngx_smtp_http_request_t *r, ngx_int_t rc);
 

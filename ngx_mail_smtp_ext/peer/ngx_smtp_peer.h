@@ -215,6 +215,12 @@ ngx_int_t ngx_smtp_peer_get(ngx_smtp_peer_t *peer, ngx_smtp_op_t *op);
 void ngx_smtp_peer_free(ngx_smtp_peer_t *peer, ngx_uint_t result);
 
 /*
+ * Is there another one that could be had?  It may be gone by the time that it
+ * is asked for.
+ */
+ngx_uint_t ngx_smtp_peer_more(ngx_smtp_peer_t *peer);
+
+/*
  * A new connection to what was chosen: non-blocking, with a pool and a log of
  * its own (*log is copied), TCP_NODELAY set, send_chain able to sendfile.
  * NGX_OK: connected.  NGX_AGAIN: under way; c->write becomes ready.  In both

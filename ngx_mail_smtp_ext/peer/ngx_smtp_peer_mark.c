@@ -75,6 +75,39 @@ ngx_smtp_peer_candidate(ngx_smtp_peer_t *peer, ngx_smtp_server_t *server,
 }
 
 
+ngx_uint_t
+ngx_smtp_peer_more(ngx_smtp_peer_t *peer)
+{
+    time_t               now;
+    ngx_uint_t           i, more;
+    ngx_smtp_server_t   *server;
+    ngx_smtp_servers_t  *servers;
+
+    if (peer->naddr < peer->naddrs) {
+        return 1;
+    }
+
+    now = ngx_time();
+    more = 0;
+    servers = peer->upstream->servers;
+
+    ngx_smtp_servers_lock(servers);
+
+    for (i = 0; i < 2 && !more; i++) {
+        for (server = servers->sets[i].first; server; server = server->next) {
+            if (ngx_smtp_peer_candidate(peer, server, now)) {
+                more = 1;
+                break;
+            }
+        }
+    }
+
+    ngx_smtp_servers_unlock(servers);
+
+    return more;
+}
+
+
 ngx_int_t
 ngx_smtp_peer_tried(ngx_smtp_peer_t *peer, ngx_smtp_server_t *server)
 {

@@ -90,12 +90,7 @@ ngx_smtp_discard_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
     ngx_log_error(NGX_LOG_INFO, tx->session->connection->log, 0,
                   "message discarded, id: %V", &id);
 
-    if (ngx_smtp_verdict_set_arg(&d->verdict, tx->pool,
-                                 NGX_SMTP_REPLY_ACCEPTED, &id)
-        != NGX_OK)
-    {
-        ngx_smtp_verdict_set(&d->verdict, NGX_SMTP_REPLY_OK);
-    }
+    ngx_smtp_delivery_accepted(d);
 
     ngx_smtp_op_finish(op, NGX_OK);
 }

@@ -512,14 +512,7 @@ ngx_smtp_maildir_verdict(ngx_smtp_maildir_t *m)
     err = m->file.err;
 
     if (m->file.done) {
-
-        if (ngx_smtp_verdict_set_arg(verdict, m->tx->pool,
-                                     NGX_SMTP_REPLY_ACCEPTED, &m->file.id)
-            != NGX_OK)
-        {
-            /* it has been delivered, whatever happens */
-            ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_OK);
-        }
+        ngx_smtp_delivery_accepted(m->delivery);
 
     } else if (m->file.room.full) {
         ngx_smtp_maildir_full(m, verdict);

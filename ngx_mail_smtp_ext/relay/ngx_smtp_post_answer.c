@@ -80,25 +80,14 @@ ngx_smtp_post_answer(ngx_smtp_post_t *post)
 static void
 ngx_smtp_post_status(ngx_smtp_post_t *post)
 {
-    ngx_str_t             id;
-    ngx_uint_t            status;
-    ngx_smtp_verdict_t   *verdict;
+    ngx_uint_t           status;
+    ngx_smtp_verdict_t  *verdict;
 
     status = post->http.status;
     verdict = &post->delivery->verdict;
 
     if (status < 300) {
-        id.data = post->tx->id;
-        id.len = NGX_SMTP_ID_LEN;
-
-        if (ngx_smtp_verdict_set_arg(verdict, post->tx->pool,
-                                     NGX_SMTP_REPLY_ACCEPTED, &id)
-            != NGX_OK)
-        {
-            /* it has been taken, whatever happens */
-            ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_OK);
-        }
-
+        ngx_smtp_delivery_accepted(post->delivery);
         return;
     }
 
