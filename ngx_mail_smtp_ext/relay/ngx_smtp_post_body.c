@@ -20,6 +20,7 @@
  */
 
 
+static void ngx_smtp_post_begin(ngx_smtp_post_t *post);
 static ngx_int_t ngx_smtp_post_whole(ngx_smtp_post_t *post,
     ngx_chain_t **piece);
 static ngx_int_t ngx_smtp_post_read(ngx_smtp_post_t *post,
@@ -44,6 +45,8 @@ ngx_smtp_post_piece(ngx_smtp_http_request_t *r, ngx_uint_t first,
     tx = post->tx;
 
     if (first) {
+        ngx_smtp_post_begin(post);
+
         post->offset = 0;
         post->got = 0;
         post->head = 0;
@@ -81,6 +84,29 @@ ngx_smtp_post_piece(ngx_smtp_http_request_t *r, ngx_uint_t first,
     }
 
     return ngx_smtp_post_read(post, piece);
+}
+
+
+/* a server, perhaps another one, which has nothing of it yet */
+
+static void
+ngx_smtp_post_begin(ngx_smtp_post_t *post)
+{
+    ngx_connection_t     *c;
+    ngx_smtp_delivery_t  *d;
+
+    c = post->http.connection;
+    d = post->delivery;
+
+    d->ready = 0;
+
+    d->log.ssl_protocol = NULL;
+    d->log.ssl_cipher = NULL;
+
+    if (c->ssl) {
+        d->log.ssl_protocol = SSL_get_version(c->ssl->connection);
+        d->log.ssl_cipher = SSL_get_cipher_name(c->ssl->connection);
+    }
 }
 
 

@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt;
 use Test::Nginx::SmtpExt::Util qw/ scaled slow /;
 
 my $t = Test::Nginx::SmtpExt->new();
-my $ms = scaled(1000);
+my $ms = scaled(3000);
 
 $t->certificate('localhost');
 

@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt;
 use Test::Nginx::SmtpExt::Util qw/ scaled /;
 
 my $t = Test::Nginx::SmtpExt->new();
-my $ms = scaled(400);
+my $ms = scaled(300);
 
 $t->write_conf(<<"EOC");
 %%GLOBALS%%
@@ -32,8 +32,8 @@ mail {
     smtp_temp_path     %%TESTDIR%%/temp;
 
     smtp_body_buffer_size        16k;
-    smtp_pass_final_timeout      ${ms}ms;
-    smtp_pass_http_read_timeout  ${ms}ms;
+    smtp_pass_final_timeout      30s;
+    smtp_pass_http_read_timeout  30s;
 
     smtp_upstream a { server 127.0.0.1:%%PORT_a%% max_fails=0; }
     smtp_upstream b { server 127.0.0.1:%%PORT_b%% max_fails=0; keepalive 0; }
@@ -58,6 +58,14 @@ mail {
         listen             127.0.0.1:%%PORT_bounce%%;
         protocol           smtp_ext;
         smtp_mixed_result  bounce http://127.0.0.1:%%PORT_report%%/report;
+    }
+
+    server {
+        listen             127.0.0.1:%%PORT_hasty%%;
+        protocol           smtp_ext;
+        smtp_mixed_result  bounce http://127.0.0.1:%%PORT_report%%/report;
+
+        smtp_http_send_timeout  ${ms}ms;
     }
 
     server {
@@ -114,7 +122,7 @@ for my $x (@early) {
 push @rows, [ a => 'busy', b => 'dead' ], [ a => 'large', b => 'hasty' ],
             [ a => 'large', b => 'large' ];
 
-$t->plan(2 * @rows + 19);
+$t->plan(2 * @rows + 24);
 
 my %server = (a => $t->http('a', default => { status => 200 }),
               b => $t->http('b', default => { status => 200 }),
@@ -127,7 +135,7 @@ $t->run();
 sub client {
     my ($port) = @_;
 
-    my $c = $t->client($port);
+    my $c = $t->client($port, timeout => 30);
 
     $c->read_reply();
     $c->ehlo();
@@ -294,6 +302,27 @@ is length(substr(($server{b}->requests())[0]{body},
                  index(($server{b}->requests())[0]{body}, 'Subject:'))),
    length $long, 'all of it';
 is scalar(() = $server{c}->messages()), 1, 'and so has the next hop';
+
+# the same, but the next server does not listen: the others wait for it
+
+$server{a}->start();
+$server{a}->set(fault => { at => 'REQUEST', do => 'hold' });
+$server{b}->set(fault => { at => 'REQUEST', do => 'stall' });
+$server{c}->set(fault => { at => 'DATA', do => 'hold' });
+
+$c = client('hasty');
+$c->pipeline('MAIL FROM:<sender@example.com>', 'RCPT TO:<user@t.example>',
+             'RCPT TO:<user@c.example>', 'DATA');
+$c->read_replies(4);
+$_->sync(), $_->{events} = [] for values %server;
+$c->body($large);
+ok $server{a}->wait_held(1), 'again a service has it but for its end';
+ok $server{c}->wait_held(1), 'and a next hop waits';
+$server{a}->stop();
+ok $server{b}->wait_connections(1), 'the next server has begun to get it';
+$server{c}->release();
+like $c->read_reply(), qr/^451 4\.4\.2/, 'and does not go on';
+is scalar(() = $server{c}->messages()), 0, 'so the next hop has not got it';
 
 # without a report there is one destination
 

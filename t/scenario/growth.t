@@ -25,7 +25,7 @@ my $t = Test::Nginx::SmtpExt->new();
 plan skip_all => 'memory can not be measured with a sanitizer'
     if $t->version_info() =~ /fsanitize/;
 
-$t->write_conf(<<'EOC')->plan(23)->run();
+$t->write_conf(<<'EOC')->plan(29)->run();
 %%GLOBALS%%
 
 events { }
@@ -63,6 +63,30 @@ mail {
         smtp_submission  on;
     }
 
+    smtp_upstream http {
+        server     127.0.0.1:%%PORT_http%%;
+        keepalive  0;
+    }
+
+    smtp_upstream https {
+        server     127.0.0.1:%%PORT_https%%;
+        keepalive  0;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_post%%;
+        protocol   smtp_ext;
+        smtp_pass  http://http/;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_posts%%;
+        protocol   smtp_ext;
+        smtp_pass  https://https/;
+
+        smtp_http_ssl_verify  off;
+    }
+
     # whose connections are their client's
 
     server {
@@ -86,6 +110,11 @@ $t->server('mta_known', keep_data => 0, proxy => 1,
     ehlo => [ qw/ SIZE PIPELINING CHUNKING 8BITMIME /,
               'XCLIENT NAME ADDR PORT PROTO HELO LOGIN',
               'XFORWARD NAME ADDR PORT PROTO HELO IDENT' ]);
+
+$t->http('http', default => { status => 200 });
+$t->http('https', default => { status => 200 },
+         ssl => { cert => $t->testdir() . '/mta.crt',
+                  key => $t->testdir() . '/mta.key' });
 
 my ($worker) = $t->worker_pids();
 
@@ -231,6 +260,18 @@ $rss = rss();
 is one_connection($c, 3000, $small), 3000, '3000 messages of one';
 grown($rss, 'them');
 $c->quit();
+
+# to a service
+
+for my $port (qw/ post posts /) {
+    $c = client($port);
+    one_connection($c, 50, $_) for $small, $file;
+    $rss = rss();
+    is one_connection($c, 300, $small), 300, "300 that are POSTed: $port";
+    is one_connection($c, 50, $file), 50, "50 through the file: $port";
+    grown($rss, 'them');
+    $c->quit();
+}
 
 troubles(500);
 ok settled($fds), '500 sessions that end in the middle leave no descriptor';
