@@ -75,6 +75,21 @@ mail {
     }
 
     server {
+        listen           127.0.0.1:%%PORT_hooked%%;
+        protocol         smtp_ext;
+        smtp_hook        http://127.0.0.1:%%PORT_http%%/hook stages=rcpt;
+        smtp_hook_route  http://service/hooked;
+    }
+
+    server {
+        listen           127.0.0.1:%%PORT_routed%%;
+        protocol         smtp_ext;
+        smtp_auth_http   http://127.0.0.1:%%PORT_http%%/login;
+        smtp_auth_route  http://service/routed;
+        smtp_auth_require_tls  off;
+    }
+
+    server {
         listen     127.0.0.1:%%PORT_none%%;
         protocol   smtp_ext;
         smtp_pass  http://127.0.0.1:%%PORT_nobody%%/;
@@ -178,7 +193,7 @@ my @answers = (
     ),
 );
 
-$t->plan(@answers + 56);
+$t->plan(@answers + 62);
 $t->run();
 
 
@@ -415,6 +430,39 @@ ok !exists last_request()->{headers}{'smtp-reply-each'},
    'and was not asked for';
 $t->wait_log(qr/"Smtp-Reply" is for each recipient/);
 pass 'the log says so';
+
+# where others than the configuration say
+
+$http->set(default => { status => 200 },
+           hooks => { rcpt => '{"action":"accept","route":
+                               [{"pass":"http://service/hooked"}]}' },
+           on => { '/login' => { headers => [ 'Auth-Status' => 'OK',
+                       'Auth-Route' => 'http://service/routed' ] } });
+
+like session('hooked')->send_message(to => 'user@example.com'), qr/^250 /,
+     'a hook has routed it';
+is last_request()->{uri}, '/hooked', 'there';
+
+$c = session('routed');
+$c->auth_plain('user', 'pass');
+like $c->send_message(to => 'user@example.com'), qr/^250 /,
+     'the auth service has routed it';
+is last_request()->{uri}, '/routed', 'there';
+
+# a client that does not wait for the end
+
+$http->set(fault => { at => 'RESPONSE', do => 'hold' });
+$c = session('smtp');
+$c->mail('s@example.com');
+$c->rcpt('user@example.com');
+$c->cmd('DATA');
+$c->body($data);
+ok $http->wait_held(1), 'the answer is held back';
+$c->reset();
+$http->release();
+$http->set(fault => undef);
+like session('smtp')->send_message(to => 'user@example.com'), qr/^250 /,
+     'a client that has gone is nobody\'s harm';
 
 # nobody there
 
