@@ -2,7 +2,7 @@
 
 # Copyright (C) ngx_mail_smtp_ext authors
 
-# Clients in use: swaks, curl, msmtp, smtplib of Python.  Each sends a message
+# Clients in use: swaks, curl, msmtp, smtplib of Python, Nodemailer.  Each sends a message
 # with STARTTLS and AUTH, one without, and one with a refused recipient.
 
 use warnings;
@@ -95,6 +95,28 @@ for rcpt, (code, text) in sorted(refused.items()):
 c.quit()
 EOF
 
+# Nodemailer
+
+$t->write_file('send.js', <<'EOF');
+const fs = require('fs');
+const [ mode, port, ca, user, pass, to, path ] = process.argv.slice(2);
+
+require('nodemailer').createTransport({
+    host: 'localhost', port, secure: mode === 'smtps',
+    requireTLS: mode === 'submission', ignoreTLS: mode === 'plain',
+    tls: { ca: fs.readFileSync(ca) },
+    auth: mode === 'plain' ? undefined : { user, pass },
+}).sendMail({
+    envelope: { from: 'sender@example.com', to: to.split(',') },
+    raw: fs.readFileSync(path),
+}).catch((e) => {
+    console.log(e.response || e.message);
+    process.exitCode = 1;
+});
+EOF
+
+$ENV{NODE_PATH} //= '/usr/share/nodejs:/usr/local/lib/node_modules';
+
 # The ways to call them: name, command; a command is for a mode and recipients.
 
 sub tls {
@@ -151,6 +173,13 @@ my %clients = (
                 "$dir/localhost.crt", $user, $secret, join(',', @to),
                 "$dir/message.crlf");
     },
+    nodemailer => sub {
+        my ($mode, @to) = @_;
+
+        return ('node', "$dir/send.js", $mode, $port{$mode},
+                "$dir/localhost.crt", $user, $secret, join(',', @to),
+                "$dir/message.crlf");
+    },
 );
 
 $t->plan(4 * keys %clients);
@@ -185,11 +214,14 @@ my $want = $t->read_file('message.crlf');
 for my $name (sort keys %clients) {
     my ($program) = $clients{$name}->('plain', 'x');
 
-    $program = $name eq 'python' ? 'python3' : $name;
+    $program = { python => 'python3', nodemailer => 'node' }->{$name} // $name;
 
     SKIP: {
         skip "no $program", 4 unless grep { -x "$_/$program" }
                                      split /:/, $ENV{PATH};
+        skip 'no Nodemailer', 4
+            if $name eq 'nodemailer'
+               && (call('node', '-e', 'require("nodemailer")'))[0] != 0;
 
         for my $mode (qw/ plain submission smtps /) {
             my $n = () = $mta->messages();

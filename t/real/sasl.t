@@ -53,13 +53,20 @@ mail {
         starttls       only;
         ssl_protocols  TLSv1.2;
     }
+
+    server {
+        listen             127.0.0.1:%%PORT_xoauth2%%;
+        protocol           smtp_ext;
+        starttls           only;
+        smtp_auth_methods  xoauth2;
+    }
 }
 EOC
 
 my $secret = $t->secret('Pa55=w0rd/for+clients');
 my $token = $t->secret('ya29.t0ken-for_clients');
 my $user = 'user@example.com';
-my ($smtp, $old) = map { $t->port($_) } qw/ smtp old /;
+my ($smtp, $old, $xoauth2) = map { $t->port($_) } qw/ smtp old xoauth2 /;
 
 my %keys = map { $_ => [ scram_headers($_, $secret) ] }
            qw/ scram-sha-1 scram-sha-256 /;
@@ -101,14 +108,32 @@ $t->write_file('send.pl', <<'EOF');
 use Authen::SASL;
 use Net::SMTP;
 
-my ($mech, $port, $ca, $user, $password) = @ARGV;
+my ($mech, $port, $ca, $user, $password, $client) = @ARGV;
 my $c = Net::SMTP->new('localhost', Port => $port, Timeout => 20) or die;
 
-$c->starttls(SSL_ca_file => $ca) or die 'TLS';
+$c->starttls(SSL_ca_file => $ca, $mech eq 'EXTERNAL'
+             ? (SSL_cert_file => "$client.crt", SSL_key_file => "$client.key")
+             : ()) or die 'TLS';
 $c->auth(Authen::SASL->new(mechanism => $mech, callback => {
     user => $user, pass => $password, authname => '' })) or die $c->message();
 $c->quit();
 EOF
+
+$t->write_file('send.js', <<'EOF');
+const [ mech, port, ca, user, secret ] = process.argv.slice(2);
+
+require('nodemailer').createTransport({
+    host: 'localhost', port, requireTLS: true, authMethod: mech,
+    tls: { ca: require('fs').readFileSync(ca) },
+    auth: mech === 'XOAUTH2' ? { type: 'OAuth2', user, accessToken: secret }
+                             : { user, pass: secret },
+}).verify().catch((e) => {
+    console.error(e.message);
+    process.exitCode = 1;
+});
+EOF
+
+$ENV{NODE_PATH} //= '/usr/share/nodejs:/usr/local/lib/node_modules';
 
 # name, program, mechanisms, command
 
@@ -119,12 +144,16 @@ my @clients = (
                 $secret, '--auth-hide-password', '--quit-after', 'AUTH',
                 '--timeout', 20);
     } ],
-    [ 'curl', 'curl', [ qw/ PLAIN LOGIN CRAM-MD5 OAUTHBEARER
+    [ 'curl', 'curl', [ qw/ PLAIN LOGIN CRAM-MD5 OAUTHBEARER XOAUTH2
                             EXTERNAL / ], sub {
         my ($mech) = @_;
 
+        # it says OAUTHBEARER wherever that is offered, asked for it or not
+
+        my $port = $mech eq 'XOAUTH2' ? $xoauth2 : $smtp;
+
         return ('curl', '-sS', '--max-time', 20, '--url',
-                "smtp://localhost:$smtp/client.example.com", '--ssl-reqd',
+                "smtp://localhost:$port/client.example.com", '--ssl-reqd',
                 '--cacert', "$dir/ca.crt", '--login-options', "AUTH=$mech",
                 $mech =~ /OAUTH/
                     ? ('--user', "$user:", '--oauth2-bearer', $token)
@@ -154,9 +183,13 @@ my @clients = (
         return ('python3', "$dir/send.py", $_[0], $smtp, "$dir/ca.crt", $user,
                 $secret);
     } ],
-    [ 'Authen::SASL', 'perl', [ qw/ PLAIN LOGIN CRAM-MD5 / ], sub {
+    [ 'Authen::SASL', 'perl', [ qw/ PLAIN LOGIN CRAM-MD5 EXTERNAL / ], sub {
         return ('perl', "$dir/send.pl", $_[0], $smtp, "$dir/ca.crt", $user,
-                $secret);
+                $secret, "$dir/client");
+    } ],
+    [ 'Nodemailer', 'node', [ qw/ PLAIN LOGIN CRAM-MD5 XOAUTH2 / ], sub {
+        return ('node', "$dir/send.js", $_[0], $smtp, "$dir/ca.crt", $user,
+                $_[0] eq 'XOAUTH2' ? $token : $secret);
     } ],
     (map {
         my ($port, $name, @mechs) = @$_;
@@ -164,11 +197,16 @@ my @clients = (
         [ $name, 'gsasl', \@mechs, sub {
             return ('gsasl', '--smtp', '--client', '--starttls',
                     ($_[0] =~ /PLUS/ ? () : ('--no-cb')),
-                    "--x509-ca-file=$dir/ca.crt", '-m', $_[0], '-a', $user,
-                    '-p', $secret, 'localhost', $port);
+                    "--x509-ca-file=$dir/ca.crt", '-m', $_[0],
+                    $_[0] eq 'EXTERNAL'
+                        ? ("--x509-cert-file=$dir/client.crt",
+                           "--x509-key-file=$dir/client.key", '-z', $user)
+                        : ('-a', $user, '-p', $secret),
+                    'localhost', $port);
         } ]
     } ([ $smtp, 'gsasl', qw/ PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256
-                             SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS / ],
+                             SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS
+                             EXTERNAL / ],
        [ $old, 'gsasl with TLS 1.2', qw/ SCRAM-SHA-1-PLUS
                                          SCRAM-SHA-256-PLUS / ])),
 );
@@ -216,6 +254,9 @@ for my $client (@clients) {
             if $name eq 'Authen::SASL'
                && !eval { require Authen::SASL; require Net::SMTP;
                            require Digest::HMAC_MD5; 1 };
+        skip 'no Nodemailer', scalar @$mechs
+            if $name eq 'Nodemailer'
+               && (call('node', '-e', 'require("nodemailer")'))[0] != 0;
 
         for my $mech (@$mechs) {
             my $n = logged_in($mech);

@@ -13,7 +13,8 @@ set -eu
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # how to see that it is there (a command, a file, a Perl module); its package;
-# "demo" where the demo wants it, too, "fuzz" where nothing else does
+# "demo" where the demo wants it, too, "fuzz" where nothing else does, "option"
+# where tests are skipped without it
 
 needs='
     nginx                                       nginx                 demo
@@ -43,7 +44,9 @@ needs='
     gsasl                                       gsasl
     Authen::SASL                                libauthen-sasl-perl
     Digest::HMAC_MD5                            libdigest-hmac-perl
-    postconf                                    postfix
+    postconf                                    postfix               option
+    node                                        nodejs                option
+    /usr/share/nodejs/nodemailer                node-nodemailer       option
     clang                                       clang                 fuzz
     libfuzzer                                   libclang-rt-dev       fuzz
 '
@@ -65,12 +68,14 @@ there() {
 purpose=${1:-}
 missing=()
 packages=()
+options=()
 
 look() {
     local what package use
 
     missing=()
     packages=()
+    options=()
 
     while read -r what package use; do
         if [ -n "$purpose" ] && [ "$use" != "$purpose" ]; then
@@ -87,7 +92,14 @@ look() {
             continue
         fi
 
-        if [ -n "$what" ] && ! there "$what"; then
+        if [ -z "$what" ] || there "$what"; then
+            continue
+        fi
+
+        if [ "$use" = option ]; then
+            options+=("$package")
+
+        else
             missing+=("$what")
             [[ " ${packages[*]} " == *" $package "* ]] \
                 || packages+=("$package")
@@ -114,23 +126,29 @@ headers() {
 look
 headers
 
-if [ ${#missing[@]} -eq 0 ]; then
+if [ ${#missing[@]} -eq 0 ] && [ ${#options[@]} -eq 0 ]; then
     exit 0
 fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null; then
+    if [ ${#missing[@]} -eq 0 ]; then
+        echo "deps: tests that want ${options[*]} will be skipped" >&2
+        exit 0
+    fi
+
     {
         echo "Missing: ${missing[*]}"
         echo "On Debian or Ubuntu, install them as root:"
         echo
-        echo "    apt-get install --no-install-recommends ${packages[*]}"
+        echo "    apt-get install --no-install-recommends ${packages[*]}" \
+            "${options[*]}"
         echo
         echo "or run \"make deps\" as root."
     } >&2
     exit 1
 fi
 
-echo "deps: installing ${packages[*]}"
+echo "deps: installing ${packages[*]} ${options[*]}"
 
 export DEBIAN_FRONTEND=noninteractive
 
@@ -165,27 +183,21 @@ run apt-get -q update || echo "deps: apt-get update failed" >&2
 
 install=(apt-get -q -y --no-install-recommends --no-remove install)
 
-# tests that want Postfix are skipped without it
-
-others=()
-
-for package in "${packages[@]}"; do
-    [ "$package" = postfix ] || others+=("$package")
-done
-
 status=0
 
-if [ ${#others[@]} -gt 0 ]; then
-    run "${install[@]}" "${others[@]}" || status=1
+if [ ${#packages[@]} -gt 0 ]; then
+    run "${install[@]}" "${packages[@]}" || status=1
 fi
 
-if [ ${#others[@]} -lt ${#packages[@]} ]; then
-    echo "postfix postfix/main_mailer_type select No configuration" \
-        | debconf-set-selections
+for package in "${options[@]}"; do
+    if [ "$package" = postfix ]; then
+        echo "postfix postfix/main_mailer_type select No configuration" \
+            | debconf-set-selections
+    fi
 
-    run "${install[@]}" postfix \
-        || echo "deps: no postfix; the tests that want it will be skipped" >&2
-fi
+    run "${install[@]}" "$package" \
+        || echo "deps: no $package; tests that want it will be skipped" >&2
+done
 
 rm -f "$log"
 
@@ -193,10 +205,8 @@ look
 headers
 
 for what in "${missing[@]}"; do
-    if [ "$what" != postconf ]; then
-        echo "deps: still missing: $what" >&2
-        status=1
-    fi
+    echo "deps: still missing: $what" >&2
+    status=1
 done
 
 exit $status
