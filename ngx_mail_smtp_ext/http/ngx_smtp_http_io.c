@@ -502,9 +502,11 @@ ngx_smtp_http_connected(ngx_smtp_http_request_t *r)
 
     c = r->connection;
 
-    if (!r->connected) {
+    /* what many wait for may have ended for another one a moment ago */
 
-        ngx_smtp_http_hush(r, c->log);
+    ngx_smtp_http_hush(r, c->log);
+
+    if (!r->connected) {
 
         if (ngx_smtp_peer_connected(c) != NGX_OK) {
             ngx_smtp_http_failed(r, "can't be reached");
