@@ -18,7 +18,8 @@
 # make exams      exams and scanners of others, from EXAMS=folder and
 #                 MIRROR=folder (see t/tools/exams.sh); TESTS="fuzz testssl"
 #                 runs a part
-# make bench      how fast mail data is scanned, beside memchr()
+# make bench      how fast mail data is scanned, beside memchr();
+#                 TESTS=services: what logins and hooks cost
 # make demo       a server to try, on loopback ports;  make demo-stop ends it
 # make style      the house rules that a machine can check
 # make docs-check every example of the documentation through nginx -t
@@ -70,7 +71,7 @@ exams:	all
 	@t/tools/exams.sh $(filter-out t,$(TESTS))
 
 bench:	all
-	@t/tools/bench.sh
+	@t/tools/bench.sh $(filter-out t,$(TESTS))
 
 demo:
 	@t/tools/demo.sh start

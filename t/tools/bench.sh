@@ -1,10 +1,15 @@
 #!/bin/bash
 #
-# Measures how fast mail data is scanned: t/bench/scan.c, with the compiler and
-# the optimisation that the module is built with.  The machine should have
-# nothing else to do; figures of one run compare with each other alone.
+# bench.sh          how fast mail data is scanned: t/bench/scan.c, with the
+#                   compiler and the optimisation that the module is built with
+# bench.sh services what a login and a hook cost, beside nginx's own mail
+#                   proxy: t/bench/services.pl
+#
+# The machine should have nothing else to do; figures of one run compare with
+# each other alone.
 #
 # CC, CC_OPT
+# ROUNDS, LOGINS    of services    5, 10000
 
 set -eu
 
@@ -16,14 +21,31 @@ src=${NGINX_SRC:-/usr/share/nginx/src}/src
 objs=$root/build/packaged/objs
 out=$root/build/bench
 
-[ -f "$objs/ngx_auto_config.h" ] || fail "run make first"
-
 mkdir -p "$out"
 
-"${CC:-cc}" -g -O2 ${CC_OPT:-} -W -Wall -Wno-unused-parameter -Werror \
-    -I"$objs" -I"$proto" \
-    -I"$src/core" -I"$src/event" -I"$src/event/modules" -I"$src/os/unix" \
-    -o "$out/scan" "$root/t/bench/scan.c" \
-    "$proto/ngx_smtp_dot.c" "$proto/ngx_smtp_chunk.c"
+scan() {
+    [ -f "$objs/ngx_auto_config.h" ] || fail "run make first"
 
-"$out/scan"
+    "${CC:-cc}" -g -O2 ${CC_OPT:-} -W -Wall -Wno-unused-parameter -Werror \
+        -I"$objs" -I"$proto" \
+        -I"$src/core" -I"$src/event" -I"$src/event/modules" \
+        -I"$src/os/unix" \
+        -o "$out/scan" "$root/t/bench/scan.c" \
+        "$proto/ngx_smtp_dot.c" "$proto/ngx_smtp_chunk.c"
+
+    "$out/scan"
+}
+
+services() {
+    "${CC:-cc}" -O2 ${CC_OPT:-} -W -Wall -Werror -pthread \
+        -o "$out/session" "$root/t/bench/session.c"
+
+    perl -w -I"$root/t/lib" "$root/t/bench/services.pl" "$out/session" \
+        "${ROUNDS:-5}" "${LOGINS:-10000}"
+}
+
+case "${1:-scan}" in
+    scan)      scan ;;
+    services)  services ;;
+    *)         fail "bench.sh [scan | services]" ;;
+esac
