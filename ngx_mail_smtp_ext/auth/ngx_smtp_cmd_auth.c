@@ -27,6 +27,8 @@
 
 ngx_int_t ngx_smtp_command_auth(ngx_smtp_session_t *s, ngx_str_t *args);
 
+static ngx_int_t ngx_smtp_auth_args(ngx_smtp_session_t *s, ngx_str_t *args,
+    const ngx_smtp_sasl_mech_t **mech, ngx_str_t *initial);
 static ngx_int_t ngx_smtp_auth_start(ngx_smtp_session_t *s,
     const ngx_smtp_sasl_mech_t *mech, ngx_str_t *initial);
 static const ngx_smtp_sasl_mech_t *ngx_smtp_auth_mech(ngx_smtp_session_t *s,
@@ -64,59 +66,81 @@ static ngx_connection_t  ngx_smtp_auth_timer_connection;
 ngx_int_t
 ngx_smtp_command_auth(ngx_smtp_session_t *s, ngx_str_t *args)
 {
-    ngx_str_t                    name, initial;
-    ngx_smtp_auth_conf_t        *conf;
+    ngx_str_t                    line, initial;
     const ngx_smtp_sasl_mech_t  *mech;
+
+    line = *args;
+
+    if (ngx_smtp_auth_args(s, args, &mech, &initial) != NGX_OK) {
+
+        /* a password may be in what was refused */
+
+        ngx_explicit_memzero(line.data, line.len);
+        return NGX_OK;
+    }
+
+    return ngx_smtp_auth_start(s, mech, &initial);
+}
+
+
+/* NGX_DECLINED: it has been refused */
+
+static ngx_int_t
+ngx_smtp_auth_args(ngx_smtp_session_t *s, ngx_str_t *args,
+    const ngx_smtp_sasl_mech_t **mech, ngx_str_t *initial)
+{
+    ngx_str_t              name;
+    ngx_smtp_auth_conf_t  *conf;
 
     conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
 
     if (conf->methods == 0) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_NOT_IMPLEMENTED);
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
     if (s->authenticated) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_DONE);
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
     /* an extension is there for who asked for extensions: RFC 5321, 2.2.1 */
 
     if (!s->esmtp) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_NEED_EHLO);
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
     ngx_smtp_auth_word(args, &name);
-    ngx_smtp_auth_word(args, &initial);
+    ngx_smtp_auth_word(args, initial);
 
     if (name.len == 0 || args->len) {
-        return ngx_smtp_command_syntax(s, "AUTH mechanism [initial-response]");
+        (void) ngx_smtp_command_syntax(s, "AUTH mechanism [initial-response]");
+        return NGX_DECLINED;
     }
 
-    mech = ngx_smtp_auth_mech(s, &name);
+    *mech = ngx_smtp_auth_mech(s, &name);
 
-    if (mech == NULL) {
+    if (*mech == NULL) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_UNKNOWN);
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
-    if (!(ngx_smtp_sasl_offered(s) & mech->bit)) {
-        ngx_explicit_memzero(initial.data, initial.len);
+    if (!(ngx_smtp_sasl_offered(s) & (*mech)->bit)) {
 
         /* under TLS it is something else that it lacks: a certificate... */
 
         ngx_smtp_reply(s, s->tls ? NGX_SMTP_REPLY_AUTH_UNKNOWN
                                  : NGX_SMTP_REPLY_AUTH_NEEDS_TLS);
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
-    if (initial.len && mech->server_first) {
+    if (initial->len && (*mech)->server_first) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_NO_INITIAL);
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
-    return ngx_smtp_auth_start(s, mech, &initial);
+    return NGX_OK;
 }
 
 
@@ -129,6 +153,7 @@ ngx_smtp_auth_start(ngx_smtp_session_t *s, const ngx_smtp_sasl_mech_t *mech,
     sasl = ngx_smtp_sasl_create(s, mech);
 
     if (sasl == NULL) {
+        ngx_explicit_memzero(initial->data, initial->len);
         ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
         return NGX_OK;
     }
@@ -219,6 +244,10 @@ ngx_smtp_auth_input(ngx_smtp_session_t *s)
 
     if (s->connection->read->timer_set) {
         ngx_del_timer(s->connection->read);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_explicit_memzero(s->in->start, s->in->pos - s->in->start);
     }
 
     switch (rc) {

@@ -170,6 +170,9 @@ ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
 
     if (ngx_smtp_command_allowed(s, cmd, &args) == NGX_OK) {
         *rc = cmd->start(s, &args);
+
+    } else if (cmd->flags & NGX_SMTP_CMD_SECRET) {
+        ngx_explicit_memzero(args.data, args.len);
     }
 }
 

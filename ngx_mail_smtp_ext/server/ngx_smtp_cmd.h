@@ -30,6 +30,7 @@
 #define NGX_SMTP_CMD_END      0x200  /* of a client that is refused as well */
 #define NGX_SMTP_CMD_AUTH     0x400  /* needs a login where that is a must */
 #define NGX_SMTP_CMD_OFFERED  0x800  /* HELP names it when EHLO does */
+#define NGX_SMTP_CMD_SECRET   0x1000 /* a refused one is overwritten */
 
 
 typedef struct {

@@ -105,7 +105,7 @@ const ngx_smtp_command_t  ngx_smtp_command_table[] = {
 
     { ngx_string("AUTH"),
       NGX_SMTP_CMD_HELO|NGX_SMTP_CMD_NO_TX|NGX_SMTP_CMD_LAST
-                       |NGX_SMTP_CMD_OFFERED,
+                       |NGX_SMTP_CMD_OFFERED|NGX_SMTP_CMD_SECRET,
       "AUTH mechanism [initial-response]",
       ngx_smtp_command_auth },
 
