@@ -8,8 +8,8 @@
 //     node service.js --password < password
 //
 // The first answers /auth (docs/backends/auth.md: who may log in, and send
-// what) and /hooks (docs/backends/hooks.md: who gets mail, where it goes, what
-// is added to it).  The second prints what users.json has for a password.
+// what) and /hooks (docs/backends/hooks.md: who gets mail, where it goes, who
+// gets a copy).  The second prints what users.json has for a password.
 //
 // Node's own modules are enough.  A platform would have a database in place of
 // users.json; the rest stays as it is.
@@ -195,6 +195,17 @@ function hook({ context, envelope }) {
         }
 
         return { action: 'accept', route: [ { pass: user.mailbox } ] };
+    }
+
+    if (context.stage === 'data' && context.sasl) {
+        const user = load().get(context.sasl.login.toLowerCase());
+
+        if (user && user.archive) {
+            return { action: 'accept',
+                     modifications: [ { type: 'addRecipient',
+                                        value: user.archive,
+                                        parameters: { notify: 'NEVER' } } ] };
+        }
     }
 
     return { action: 'accept' };

@@ -8,8 +8,8 @@
     python3 service.py --password < password
 
 The first answers /auth (docs/backends/auth.md: who may log in, and send what)
-and /hooks (docs/backends/hooks.md: who gets mail, where it goes, what is added
-to it).  The second prints what users.json has for a password.
+and /hooks (docs/backends/hooks.md: who gets mail, where it goes, who gets a
+copy).  The second prints what users.json has for a password.
 
 The standard library is enough.  A platform would have a database in place of
 users.json; the rest stays as it is.
@@ -192,6 +192,15 @@ def hook(users, question):
             return refuse(550, "5.2.1", "Mailbox is disabled")
 
         return {"action": "accept", "route": [{"pass": user["mailbox"]}]}
+
+    if context["stage"] == "data" and login is not None:
+        user = users.user(login)
+
+        if user and "archive" in user:
+            return {"action": "accept",
+                    "modifications": [{"type": "addRecipient",
+                                       "value": user["archive"],
+                                       "parameters": {"notify": "NEVER"}}]}
 
     return {"action": "accept"}
 

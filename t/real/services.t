@@ -235,7 +235,8 @@ sub submission {
                           to => 'friend@example.net',
                           data => "From: sales\@example.com\r\n\r\nx\r\n"),
          qr/^250 /, "$name: a message with an alias of the user";
-    is_deeply [ map { $_->{from} } $mta->messages() ], [ 'sales@example.com' ],
+    is_deeply [ map { ($_->{from}, @{$_->{to}}) } $mta->messages() ],
+              [ qw/ sales@example.com friend@example.net / ],
               "$name: has gone where all go";
     like $c->mail('bob@example.com'), qr/^550 5\.7\.1 /,
          "$name: the address of somebody else";
@@ -247,8 +248,9 @@ sub submission {
        '235 2.7.0 Authentication succeeded', "$name: another user";
     $c->send_message(from => 'bob@example.com', to => 'friend@example.net',
                      data => "From: bob\@example.com\r\n\r\nx\r\n");
-    is_deeply [ map { $_->{from} } $bulk->messages() ], [ 'bob@example.com' ],
-              "$name: whose mail goes another way";
+    is_deeply [ map { ($_->{from}, @{$_->{to}}) } $bulk->messages() ],
+              [ qw/ bob@example.com friend@example.net archive@example.com / ],
+              "$name: whose mail goes another way, with a copy";
     $c->quit();
 
     # other mechanisms
