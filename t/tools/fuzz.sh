@@ -45,7 +45,7 @@ echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' > "$out/.try.c"
     > /dev/null 2>&1 \
     || cannot "$FUZZ_CC has no libFuzzer, which is in libclang-rt-dev"
 
-# headers of nginx as in t/unit; sources, which two of the targets need, if any
+# headers of nginx as in t/unit; sources, which some of the targets need, if any
 
 sources=
 
