@@ -502,9 +502,10 @@ ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
     s = sasl->session;
     method = sasl->mech->name;
 
-    if (ngx_smtp_session_set(&s->auth_user, &sasl->login) != NGX_OK
-        || ngx_smtp_session_set(&s->auth_method, &method) != NGX_OK
-        || ngx_smtp_session_set(&s->auth_server, &sasl->server) != NGX_OK
+    if (ngx_smtp_session_login(s) != NGX_OK
+        || ngx_smtp_session_set(&s->user->name, &sasl->login) != NGX_OK
+        || ngx_smtp_session_set(&s->user->method, &method) != NGX_OK
+        || ngx_smtp_session_set(&s->user->server, &sasl->server) != NGX_OK
         || ngx_smtp_rights_set(s, &sasl->rights) != NGX_OK
         || ngx_smtp_auth_keep(sasl) != NGX_OK)
     {
@@ -512,7 +513,7 @@ ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl)
         return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_UNAVAILABLE);
     }
 
-    s->auth_route = sasl->route;
+    s->user->route = sasl->route;
 
     ngx_smtp_auth_limit_succeeded(sasl);
 
@@ -563,7 +564,7 @@ ngx_smtp_auth_admit(ngx_smtp_sasl_t *sasl, ngx_int_t rc)
 
     s->authenticated = 1;
 
-    ngx_smtp_auth_log(sasl, "client logged in", &s->auth_user);
+    ngx_smtp_auth_log(sasl, "client logged in", &s->user->name);
 
     ngx_smtp_reply(s, NGX_SMTP_REPLY_AUTHENTICATED);
     ngx_smtp_auth_end(sasl);
@@ -586,7 +587,7 @@ ngx_smtp_auth_keep(ngx_smtp_sasl_t *sasl)
 
     if (sasl->bearer.len) {
         /* what the client had is not asked for */
-        return ngx_smtp_session_set_secret(&s->auth_token, &sasl->bearer);
+        return ngx_smtp_session_set_secret(&s->user->token, &sasl->bearer);
     }
 
     /* what CRAM-MD5 has in its place is a digest */
@@ -597,11 +598,11 @@ ngx_smtp_auth_keep(ngx_smtp_sasl_t *sasl)
         passwd = &sasl->secret;
     }
 
-    if (ngx_smtp_session_set_secret(&s->auth_passwd, passwd) != NGX_OK) {
+    if (ngx_smtp_session_set_secret(&s->user->passwd, passwd) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_smtp_session_set_secret(&s->auth_token, &sasl->token);
+    return ngx_smtp_session_set_secret(&s->user->token, &sasl->token);
 }
 
 

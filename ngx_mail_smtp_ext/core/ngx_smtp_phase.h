@@ -17,7 +17,7 @@
 typedef enum {
     NGX_SMTP_PHASE_CONNECT = 0,  /* before the greeting */
     NGX_SMTP_PHASE_EHLO,         /* s->helo; HELO and LHLO, too */
-    NGX_SMTP_PHASE_AUTH,         /* the login is good: may s->auth_user? */
+    NGX_SMTP_PHASE_AUTH,         /* the login is good: may s->user? */
     NGX_SMTP_PHASE_MAIL,         /* tx->mail_from: may it */
     NGX_SMTP_PHASE_RCPT,         /* tx->rcpt: who, where to, may it */
     NGX_SMTP_PHASE_ADD,          /* tx->rcpt, named by a hook: where to;

@@ -24,6 +24,9 @@ extern ngx_module_t  ngx_mail_smtp_ext_module;
 void (*ngx_smtp_session_run)(ngx_smtp_session_t *s);
 
 
+static ngx_smtp_user_t  ngx_smtp_session_nobody;
+
+
 ngx_smtp_session_t *
 ngx_smtp_session_create(ngx_connection_t *c, void **main_conf,
     void **srv_conf)
@@ -51,6 +54,7 @@ ngx_smtp_session_create(ngx_connection_t *c, void **main_conf,
     s->main_conf = main_conf;
     s->srv_conf = srv_conf;
     s->start = ngx_current_msec;
+    s->user = &ngx_smtp_session_nobody;
 
     ngx_queue_init(&s->ops);
 
@@ -139,17 +143,45 @@ ngx_smtp_session_reset(ngx_smtp_session_t *s)
 }
 
 
+ngx_int_t
+ngx_smtp_session_login(ngx_smtp_session_t *s)
+{
+    ngx_smtp_user_t  *user;
+
+    ngx_smtp_session_logout(s);
+
+    user = ngx_calloc(sizeof(ngx_smtp_user_t), ngx_cycle->log);
+    if (user == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->user = user;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_smtp_session_logout(ngx_smtp_session_t *s)
 {
-    (void) ngx_smtp_session_set(&s->auth_user, NULL);
-    (void) ngx_smtp_session_set(&s->auth_method, NULL);
-    (void) ngx_smtp_session_set(&s->auth_server, NULL);
-    (void) ngx_smtp_session_set_secret(&s->auth_passwd, NULL);
-    (void) ngx_smtp_session_set_secret(&s->auth_token, NULL);
+    ngx_smtp_user_t  *user;
+
+    user = s->user;
+
+    if (user != &ngx_smtp_session_nobody) {
+        (void) ngx_smtp_session_set(&user->name, NULL);
+        (void) ngx_smtp_session_set(&user->method, NULL);
+        (void) ngx_smtp_session_set(&user->server, NULL);
+        (void) ngx_smtp_session_set_secret(&user->passwd, NULL);
+        (void) ngx_smtp_session_set_secret(&user->token, NULL);
+
+        ngx_free(user);
+
+        s->user = &ngx_smtp_session_nobody;
+    }
+
     (void) ngx_smtp_rights_set(s, NULL);
 
-    s->auth_route = NULL;
     s->authenticated = 0;
 }
 

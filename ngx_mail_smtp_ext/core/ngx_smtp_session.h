@@ -132,6 +132,21 @@ struct ngx_smtp_service_s {
 typedef ngx_int_t (*ngx_smtp_input_pt)(ngx_smtp_session_t *s);
 
 
+/*
+ * Who has logged in, in memory of its own: most sessions, and most that are
+ * idle, have nobody.  The strings are kept by ngx_smtp_session_set().
+ */
+typedef struct {
+    ngx_str_t                 name;
+    ngx_str_t                 method;
+    ngx_str_t                 server;        /* "host:port" that auth gave */
+    ngx_str_t                 passwd;        /* for a login at a next hop, if
+                                                service->keep_passwd */
+    ngx_str_t                 token;         /* the same, of XOAUTH2 and such */
+    ngx_smtp_dest_t          *route;         /* that auth chose, or NULL */
+} ngx_smtp_user_t;
+
+
 struct ngx_smtp_session_s {
     ngx_connection_t         *connection;
     void                    **main_conf;
@@ -154,34 +169,28 @@ struct ngx_smtp_session_s {
 
     /* kept by ngx_smtp_session_set(), freed at the end */
     ngx_str_t                 helo;
-    ngx_str_t                 auth_user;
-    ngx_str_t                 auth_method;
-    ngx_str_t                 auth_server;   /* "host:port" that auth gave */
-    ngx_str_t                 auth_passwd;   /* for a login at a next hop, if
-                                                service->keep_passwd */
-    ngx_str_t                 auth_token;    /* the same, of XOAUTH2 and such */
     ngx_str_t                 refusal;       /* the last negative reply */
 
+    ngx_smtp_user_t          *user;          /* nobody's is empty, not NULL */
     ngx_smtp_rights_t        *rights;        /* the user's; NULL: none said */
 
     ngx_msec_t                start;         /* ngx_current_msec at accept */
-    ngx_smtp_dest_t          *auth_route;    /* that auth chose, or NULL */
     ngx_msec_t                auth_time;     /* of the last AUTH */
-    ngx_uint_t                commands;
-    ngx_uint_t                idle_commands; /* since the last message */
-    ngx_uint_t                nrefused;      /* recipients */
-    ngx_uint_t                errors;
-    ngx_uint_t                auth_attempts;
-    ngx_uint_t                transactions;
+    uint32_t                  commands;
+    uint32_t                  idle_commands; /* since the last message */
+    uint32_t                  nrefused;      /* recipients */
+    uint32_t                  errors;
+    uint32_t                  auth_attempts;
+    uint32_t                  transactions;
     off_t                     chunk_left;    /* octets of BDAT's chunk */
-    ngx_uint_t                chunk_refused; /* reply to it, 0: in order */
-    ngx_uint_t                refused_all;   /* reply to all commands, or 0 */
+    uint32_t                  chunk_refused; /* reply to it, 0: in order */
+    uint32_t                  refused_all;   /* reply to all commands, or 0 */
     size_t                    drop;          /* what a lingering close reads */
 
-    ngx_uint_t                phase_row;     /* of the phase under way */
     void                    (*phase_done)(ngx_smtp_session_t *s,
                                           ngx_int_t rc);
     ngx_smtp_op_t             phase_op;
+    uint32_t                  phase_row;     /* of the phase under way */
 
     unsigned                  esmtp:1;       /* EHLO, not HELO */
     unsigned                  tls:1;
@@ -240,6 +249,12 @@ ngx_uint_t ngx_smtp_session_peer_in(ngx_smtp_session_t *s,
 
 /* forgets what EHLO, AUTH and MAIL established (RFC 3207, 4.2) */
 void ngx_smtp_session_reset(ngx_smtp_session_t *s);
+
+/*
+ * Makes room for a user, who is nobody yet; logout() takes it back.  NGX_OK or
+ * NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_smtp_session_login(ngx_smtp_session_t *s);
 
 /* the end of an operation the input loop waited for: sets busy to 0, goes on;
    to be called last, s may be gone afterwards */

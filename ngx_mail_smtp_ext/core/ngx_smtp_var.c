@@ -73,6 +73,7 @@ ngx_smtp_var_getter(server_name);
 ngx_smtp_var_getter(proxy_protocol_addr);
 ngx_smtp_var_getter(proxy_protocol_port);
 ngx_smtp_var_getter(session_str);
+ngx_smtp_var_getter(user_str);
 ngx_smtp_var_getter(session_uint);
 ngx_smtp_var_getter(session_time);
 ngx_smtp_var_getter(auth_time);
@@ -142,10 +143,10 @@ const ngx_smtp_var_t  ngx_smtp_var_table[] = {
     { ngx_string("smtp_xforward_source"), ngx_smtp_var_xforward,
       NGX_SMTP_XFORWARD_SOURCE },
 
-    { ngx_string("smtp_auth_user"), ngx_smtp_var_session_str,
-      offsetof(ngx_smtp_session_t, auth_user) },
-    { ngx_string("smtp_auth_method"), ngx_smtp_var_session_str,
-      offsetof(ngx_smtp_session_t, auth_method) },
+    { ngx_string("smtp_auth_user"), ngx_smtp_var_user_str,
+      offsetof(ngx_smtp_user_t, name) },
+    { ngx_string("smtp_auth_method"), ngx_smtp_var_user_str,
+      offsetof(ngx_smtp_user_t, method) },
     { ngx_string("smtp_auth_time"), ngx_smtp_var_auth_time, 0 },
 
     { ngx_string("smtp_mail_from"), ngx_smtp_var_mail_from, 0 },
@@ -576,10 +577,18 @@ ngx_smtp_var_getter(session_str)
 }
 
 
+ngx_smtp_var_getter(user_str)
+{
+    *value = *(ngx_str_t *) ((u_char *) s->user + data);
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
 ngx_smtp_var_getter(session_uint)
 {
     return ngx_smtp_var_uint(pool, value,
-                             *(ngx_uint_t *) ((u_char *) s + data));
+                             *(uint32_t *) ((u_char *) s + data));
 }
 
 

@@ -103,7 +103,7 @@ ngx_smtp_esmtp_limits_next_hops(ngx_smtp_session_t *s)
 
     dests = s->service->dests;
 
-    if (dests == NULL || s->auth_server.len || s->service->lmtp
+    if (dests == NULL || s->user->server.len || s->service->lmtp
         || s->service->report)
     {
         return 0;

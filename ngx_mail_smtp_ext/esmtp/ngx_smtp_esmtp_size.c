@@ -92,7 +92,7 @@ ngx_smtp_esmtp_size_next_hops(ngx_smtp_session_t *s)
 
     dests = s->service->dests;
 
-    if (dests == NULL || s->auth_server.len) {
+    if (dests == NULL || s->user->server.len) {
         return 0;
     }
 

@@ -155,7 +155,7 @@ ngx_smtp_hook_cache_key(ngx_smtp_hook_run_t *run)
     }
 
     if (by & NGX_SMTP_HOOK_BY_LOGIN) {
-        fields[3] = s->auth_user;
+        fields[3] = s->user->name;
     }
 
     if (by & NGX_SMTP_HOOK_BY_SENDER) {

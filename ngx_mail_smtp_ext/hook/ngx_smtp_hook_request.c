@@ -152,18 +152,18 @@ ngx_smtp_hook_sasl(ngx_smtp_hook_run_t *run, ngx_smtp_hook_text_t *text)
 
     s = run->session;
 
-    if (s->auth_user.len == 0) {
+    if (s->user->name.len == 0) {
         return;
     }
 
     ngx_smtp_hook_text_open(text, "sasl", "{");
-    ngx_smtp_hook_text_pair(text, "login", &s->auth_user);
+    ngx_smtp_hook_text_pair(text, "login", &s->user->name);
 
-    method.len = s->auth_method.len;
+    method.len = s->user->method.len;
     method.data = ngx_pnalloc(run->pool, method.len);
 
     if (method.data) {
-        ngx_strlow(method.data, s->auth_method.data, method.len);
+        ngx_strlow(method.data, s->user->method.data, method.len);
         ngx_smtp_hook_text_pair(text, "method", &method);
     }
 

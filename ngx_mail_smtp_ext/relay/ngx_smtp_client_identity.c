@@ -153,7 +153,7 @@ ngx_smtp_client_identity_proxy(ngx_smtp_client_identity_t *identity,
     proxy.destination = ngx_smtp_client_identity_destination(s, &destination);
 
     if (s->authenticated) {
-        proxy.user = s->auth_user;
+        proxy.user = s->user->name;
     }
 
     ngx_smtp_client_identity_tls(s, &proxy, cn);
@@ -434,7 +434,7 @@ ngx_smtp_client_identity_attrs(ngx_smtp_client_identity_t *identity,
             break;
 
         case NGX_SMTP_XCLIENT_LOGIN:
-            p = ngx_smtp_attr_write(p, identity->login ? &s->auth_user
+            p = ngx_smtp_attr_write(p, identity->login ? &s->user->name
                                                        : &empty);
             break;
 

@@ -263,9 +263,10 @@ ngx_smtp_client_way_login(ngx_smtp_client_way_t *way, ngx_smtp_session_t *s)
 
         /* what the service gave comes first, see ngx_smtp_auth_keep() */
 
-        way->login.user = s->auth_user;
-        way->login.token = (s->auth_passwd.len == 0);
-        way->login.secret = way->login.token ? s->auth_token : s->auth_passwd;
+        way->login.user = s->user->name;
+        way->login.token = (s->user->passwd.len == 0);
+        way->login.secret = way->login.token ? s->user->token
+                                             : s->user->passwd;
 
         if (way->login.secret.len == 0) {
             way->no_login = 1;

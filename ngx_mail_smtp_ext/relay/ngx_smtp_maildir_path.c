@@ -314,7 +314,7 @@ ngx_smtp_maildir_path_value(ngx_smtp_tx_t *tx, ngx_smtp_maildir_part_e kind,
 
         /* upper and lower case may be two users */
 
-        *value = tx->session->auth_user;
+        *value = tx->session->user->name;
 
         break;
 

@@ -330,7 +330,7 @@ ngx_smtp_post_write_client(ngx_smtp_post_t *post,
     ngx_smtp_post_put_text(w, "Smtp-Helo", &s->helo);
     ngx_smtp_post_put_text(w, "Smtp-Client-IP", &s->remote.addr_text);
     ngx_smtp_post_put_text(w, "Smtp-Client-Host", &s->remote.name);
-    ngx_smtp_post_put_text(w, "Smtp-User", &s->auth_user);
+    ngx_smtp_post_put_text(w, "Smtp-User", &s->user->name);
     ngx_smtp_post_put(w, "Smtp-TLS", &values->tls);
 }
 

@@ -343,8 +343,8 @@ ngx_smtp_route_pass(ngx_smtp_session_t *s, ngx_smtp_route_choice_t *choice,
         return NGX_DECLINED;
     }
 
-    if (s->authenticated && s->auth_route) {
-        choice->rcpt->dest = s->auth_route;
+    if (s->authenticated && s->user->route) {
+        choice->rcpt->dest = s->user->route;
         return NGX_OK;
     }
 
@@ -353,21 +353,21 @@ ngx_smtp_route_pass(ngx_smtp_session_t *s, ngx_smtp_route_choice_t *choice,
         return NGX_OK;
     }
 
-    if (!s->authenticated || s->auth_server.len == 0) {
+    if (!s->authenticated || s->user->server.len == 0) {
         return NGX_DECLINED;
     }
 
     /* one for all recipients, so that they are seen to go to the same place */
 
     if (*choice->auth_dest == NULL) {
-        *choice->auth_dest = ngx_smtp_route_make(&s->auth_server,
+        *choice->auth_dest = ngx_smtp_route_make(&s->user->server,
                                                  choice->pool);
     }
 
     if (*choice->auth_dest == NULL) {
         ngx_log_error(NGX_LOG_ERR, s->connection->log, 0,
                       "authentication named an invalid server \"%V\"",
-                      &s->auth_server);
+                      &s->user->server);
         return NGX_ERROR;
     }
 

@@ -416,8 +416,9 @@ ngx_smtp_xclient_session(ngx_smtp_session_t *s, ngx_smtp_xclient_args_t *xa)
     if (value->len) {
         ngx_str_set(&method, "XCLIENT");
 
-        if (ngx_smtp_session_set(&s->auth_user, value) != NGX_OK
-            || ngx_smtp_session_set(&s->auth_method, &method) != NGX_OK)
+        if (ngx_smtp_session_login(s) != NGX_OK
+            || ngx_smtp_session_set(&s->user->name, value) != NGX_OK
+            || ngx_smtp_session_set(&s->user->method, &method) != NGX_OK)
         {
             return NGX_ERROR;
         }

@@ -94,7 +94,7 @@ ngx_smtp_submit_own(ngx_smtp_session_t *s, ngx_smtp_path_t *path,
     ngx_str_t                addr, *domain;
     ngx_smtp_submit_conf_t  *conf;
 
-    addr = s->auth_user;
+    addr = s->user->name;
 
     if (ngx_smtp_mailbox_parse(path, &addr, NGX_SMTP_PATH_UTF8) == NGX_OK) {
         return NGX_OK;
