@@ -30,9 +30,11 @@ use constant FILES => 2 * SESSIONS + 500;
 
 use constant MEMORY => 24;
 
-# seconds in which processor time is counted, and the most of it, in percent
+# seconds in which processor time is counted, how often that is tried, and the
+# most of it, in percent
 
 use constant LULL => 1;
+use constant TRIES => 4;
 use constant PERCENT => 5;
 
 # the limit is that of the whole process tree, and only a shell can move it
@@ -244,12 +246,21 @@ sub lull {
         note sprintf '%d sessions, %.1f KB each', $n, $kilobytes;
     }
 
-    my $ticks = ticks();
+    # the last of their requests may be on their way still; who never rests has
+    # no quiet second at all
 
-    select undef, undef, undef, LULL;
+    my $used;
 
-    cmp_ok +(ticks() - $ticks) / POSIX::sysconf(&POSIX::_SC_CLK_TCK), '<',
-           LULL * PERCENT / 100, "$name: no processor time";
+    for (1 .. TRIES) {
+        my $ticks = ticks();
+
+        select undef, undef, undef, LULL;
+
+        $used = (ticks() - $ticks) / POSIX::sysconf(&POSIX::_SC_CLK_TCK);
+        last if $used < LULL * PERCENT / 100;
+    }
+
+    cmp_ok $used, '<', LULL * PERCENT / 100, "$name: no processor time";
 
     my $c = $t->client('auth');
 
