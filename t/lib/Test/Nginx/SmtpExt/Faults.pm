@@ -58,7 +58,7 @@ my %bad = (
     'stall' => { do => 'stall', hasty => 1 },
     'silent' => { do => 'silent', hasty => 1 },
     'late' => { do => 'late', seconds => 5 * $wait, hasty => 1 },
-    'drip' => { do => 'drip', pause => 1, hasty => 1 },
+    'drip' => { do => 'drip', pause => $wait, hasty => 1 },
     'garbage' => { do => 'garbage' },
     'endless' => { do => 'endless' },
     'endless line' => { do => 'endless', data => 'x' x 100 },
@@ -79,7 +79,7 @@ my %kinds = (
     'then stall' => { do => 'answer_stall', hasty => 1 },
     'twice' => { do => 'twice' },
     'slow' => { do => 'drip', pause => 0.001 },
-    'sip' => { do => 'sip', pause => 1, hasty => 1 },
+    'sip' => { do => 'sip', pause => $wait, hasty => 1 },
     'ahead' => { ahead => 1, do => 'silent', hasty => 1 },
 );
 
