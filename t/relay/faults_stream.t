@@ -80,8 +80,8 @@ BODY        close          b b b b
 BODY        reset          b b b b
 BODY        stall          b b b b
 BODY        sip            b b b b
-BODY        garbage        b b b b
-BODY        endless        b b b b
+BODY        garbage        bL bL bL bL
+BODY        endless        bL bL bL bL
 BODY        250 2.0.0 taken, then stall  b b b b
 BODY        452 4.3.1 full, then close   r r r r
 BODY        552 5.3.4 big, then close    r r r r

@@ -207,7 +207,10 @@ exam_xclient() {
 }
 
 exam_clients() {
+    # where Debian has nodemailer
+
     CERT=$dir/exams.crt OUT=$dir/clients \
+    NODE_PATH=${NODE_PATH:-/usr/share/nodejs} \
         runner clients --port "$submit" --tls-port "$submits" \
                --proxy-port "$proxy" --xclient-port "$xclient"
 }
