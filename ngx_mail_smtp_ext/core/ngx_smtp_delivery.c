@@ -11,13 +11,14 @@
 
 
 /*
- * Deliveries of a transaction: one for each destination among its recipients.
+ * Deliveries of a transaction: one for each destination among its recipients,
+ * or more where that takes only so many in a transaction (RFC 9422).
  * There are few (smtp_max_destinations), so a list is enough.
  */
 
 
 ngx_smtp_delivery_t *
-ngx_smtp_delivery_get(ngx_smtp_tx_t *tx, ngx_smtp_dest_t *dest)
+ngx_smtp_delivery_of(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt)
 {
     ngx_queue_t          *q;
     ngx_smtp_delivery_t  *d;
@@ -28,7 +29,7 @@ ngx_smtp_delivery_get(ngx_smtp_tx_t *tx, ngx_smtp_dest_t *dest)
     {
         d = ngx_queue_data(q, ngx_smtp_delivery_t, queue);
 
-        if (d->dest == dest) {
+        if (ngx_smtp_delivery_has(d, rcpt)) {
             return d;
         }
     }
@@ -39,12 +40,20 @@ ngx_smtp_delivery_get(ngx_smtp_tx_t *tx, ngx_smtp_dest_t *dest)
     }
 
     d->tx = tx;
-    d->dest = dest;
+    d->dest = rcpt->dest;
+    d->part = rcpt->part;
     d->log.connect_time = (ngx_msec_t) -1;
 
     ngx_queue_insert_tail(&tx->deliveries, &d->queue);
 
     return d;
+}
+
+
+ngx_uint_t
+ngx_smtp_delivery_has(ngx_smtp_delivery_t *d, ngx_smtp_rcpt_t *rcpt)
+{
+    return rcpt->dest == d->dest && rcpt->part == d->part;
 }
 
 
@@ -68,7 +77,7 @@ ngx_smtp_delivery_next(ngx_smtp_delivery_t *d, ngx_smtp_rcpt_t *rcpt)
 
         rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
 
-        if (rcpt->dest == d->dest) {
+        if (ngx_smtp_delivery_has(d, rcpt)) {
             return rcpt;
         }
     }

@@ -112,7 +112,8 @@ struct ngx_smtp_delivery_s {
     ngx_queue_t                  queue;      /* in tx->deliveries */
     ngx_smtp_tx_t               *tx;
     ngx_smtp_dest_t             *dest;
-    ngx_uint_t                   nrcpts;     /* of tx->rcpts, with its dest */
+    ngx_uint_t                   part;       /* of those to dest, see rcpt */
+    ngx_uint_t                   nrcpts;     /* of tx->rcpts, its own */
     void                        *worker;     /* the type's own */
     ngx_smtp_spool_t            *spool;      /* the content, where it differs
                                                 from tx->spool; or NULL */
@@ -131,9 +132,13 @@ struct ngx_smtp_delivery_s {
 };
 
 
-/* tx's delivery to dest, made when there is none; NULL: no memory */
-ngx_smtp_delivery_t *ngx_smtp_delivery_get(ngx_smtp_tx_t *tx,
-    ngx_smtp_dest_t *dest);
+/* that of rcpt->dest and rcpt->part, made if there is none; NULL: no memory */
+ngx_smtp_delivery_t *ngx_smtp_delivery_of(ngx_smtp_tx_t *tx,
+    ngx_smtp_rcpt_t *rcpt);
+
+/* is rcpt one of its recipients? */
+ngx_uint_t ngx_smtp_delivery_has(ngx_smtp_delivery_t *d,
+    ngx_smtp_rcpt_t *rcpt);
 
 /*
  * That one of dests (an array of ngx_smtp_dest_t *, or NULL) whose url is name,

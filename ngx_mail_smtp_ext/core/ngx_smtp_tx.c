@@ -133,7 +133,7 @@ ngx_smtp_tx_rcpt_add(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt)
 {
     ngx_smtp_delivery_t  *d;
 
-    d = ngx_smtp_delivery_get(tx, rcpt->dest);
+    d = ngx_smtp_delivery_of(tx, rcpt);
 
     if (d == NULL) {
         return NGX_ERROR;
@@ -154,17 +154,24 @@ ngx_smtp_tx_rcpt_move(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt,
 {
     ngx_smtp_delivery_t  *from, *to;
 
-    from = ngx_smtp_delivery_get(tx, rcpt->dest);
-    to = ngx_smtp_delivery_get(tx, dest);
+    from = ngx_smtp_delivery_of(tx, rcpt);
 
-    if (from == NULL || to == NULL) {
+    if (from == NULL) {
         return NGX_ERROR;
     }
 
     from->nrcpts--;
-    to->nrcpts++;
 
     rcpt->dest = dest;
+    rcpt->part = 0;
+
+    to = ngx_smtp_delivery_of(tx, rcpt);
+
+    if (to == NULL) {
+        return NGX_ERROR;
+    }
+
+    to->nrcpts++;
 
     return NGX_OK;
 }

@@ -70,6 +70,8 @@ struct ngx_smtp_rcpt_s {
     ngx_str_t                server;         /* "host:port" that an auth
                                                 service gave for it */
     ngx_smtp_dest_t         *dest;           /* set by the RCPT phase */
+    ngx_uint_t               part;           /* 0, or 1, ... where dest takes
+                                                them in several transactions */
     ngx_smtp_verdict_t       verdict;        /* its reply; once the message is
                                                 there, what came of it for
                                                 LMTP; code 0: as tx->verdict */
@@ -218,7 +220,7 @@ void ngx_smtp_tx_release(ngx_smtp_tx_t *tx);
 
 /* does what is asked about, tx->delivery or the whole, include rcpt? */
 #define ngx_smtp_tx_concerns(tx, rcpt)                                       \
-    ((tx)->delivery == NULL || (tx)->delivery->dest == (rcpt)->dest)
+    ((tx)->delivery == NULL || ngx_smtp_delivery_has((tx)->delivery, rcpt))
 
 /*
  * RFC 6531, 3.2: does an address, where it goes, need SMTPUTF8?  Of the

@@ -183,6 +183,8 @@ struct ngx_smtp_client_s {
 
     /* the transaction that is open at the next hop; 0 octets: none */
     u_char                  tx_id[NGX_SMTP_ID_LEN];
+    ngx_smtp_delivery_t    *tx_delivery;     /* to be compared alone: it may
+                                                be gone */
     ngx_uint_t              tx_changes;      /* tx->changes, at MAIL */
     ngx_uint_t              tx_rcpts;        /* whom it has accepted in it */
     ngx_uint_t              tx_said;         /* ... and was told of */

@@ -46,6 +46,9 @@ typedef struct {
 
 
 static ngx_uint_t ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx);
+static ngx_uint_t ngx_smtp_deliver_places(ngx_smtp_tx_t *tx,
+    ngx_uint_t *same);
+static ngx_uint_t ngx_smtp_deliver_told(ngx_smtp_tx_t *tx);
 static ngx_uint_t ngx_smtp_deliver_several(ngx_smtp_tx_t *tx);
 static void ngx_smtp_deliver_opened(ngx_smtp_op_t *op);
 static void ngx_smtp_deliver_open_cancel(ngx_smtp_op_t *op);
@@ -57,6 +60,7 @@ static void ngx_smtp_deliver_woken(ngx_smtp_op_t *op);
 static void ngx_smtp_deliver_next(ngx_smtp_deliver_t *deliver);
 static ngx_smtp_delivery_t *ngx_smtp_deliver_failed(ngx_smtp_tx_t *tx);
 static ngx_uint_t ngx_smtp_deliver_added(ngx_smtp_delivery_t *d);
+static ngx_smtp_delivery_t *ngx_smtp_deliver_part(ngx_smtp_tx_t *tx);
 static void ngx_smtp_deliver_commit(ngx_smtp_deliver_t *deliver);
 static void ngx_smtp_deliver_abort(ngx_smtp_deliver_t *deliver,
     ngx_smtp_delivery_t *failed);
@@ -103,7 +107,7 @@ ngx_smtp_deliver_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         return NGX_DONE;
     }
 
-    d = ngx_smtp_delivery_get(tx, dest);
+    d = ngx_smtp_deliver_part(tx);
 
     if (d == NULL) {
         return NGX_ERROR;
@@ -144,11 +148,9 @@ ngx_smtp_deliver_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 static ngx_uint_t
 ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx)
 {
-    ngx_uint_t            n, same, told;
-    ngx_queue_t          *q;
-    ngx_smtp_dest_t      *dest;
-    ngx_smtp_session_t   *s;
-    ngx_smtp_delivery_t  *d;
+    ngx_uint_t           n, same, told;
+    ngx_smtp_dest_t     *dest;
+    ngx_smtp_session_t  *s;
 
     s = tx->session;
     dest = tx->rcpt->dest;
@@ -167,22 +169,8 @@ ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx)
         }
     }
 
-    n = 0;
-    same = 0;
-
-    ngx_smtp_deliver_each(q, tx) {
-        d = ngx_smtp_deliver_data(q);
-
-        if (d->nrcpts && !d->dest->drops) {
-            n++;
-            same |= (d->dest == dest);
-        }
-    }
-
-    /* who must not be told of a failure can't be in a mixed result */
-
-    told = (tx->mixed != NGX_SMTP_MIXED_REPORT
-            || ngx_smtp_esmtp_dsn_failure(tx->rcpt));
+    n = ngx_smtp_deliver_places(tx, &same);
+    told = ngx_smtp_deliver_told(tx);
 
     if (dest->refuses || dest->drops) {
         /* what it says has nothing to do with the others */
@@ -203,6 +191,82 @@ ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx)
 }
 
 
+/* deliveries so far, and those among them where tx->rcpt goes */
+
+static ngx_uint_t
+ngx_smtp_deliver_places(ngx_smtp_tx_t *tx, ngx_uint_t *same)
+{
+    ngx_uint_t            n;
+    ngx_queue_t          *q;
+    ngx_smtp_delivery_t  *d;
+
+    n = 0;
+    *same = 0;
+
+    ngx_smtp_deliver_each(q, tx) {
+        d = ngx_smtp_deliver_data(q);
+
+        if (d->nrcpts && !d->dest->drops) {
+            n++;
+            *same += (d->dest == tx->rcpt->dest);
+        }
+    }
+
+    return n;
+}
+
+
+/* who must not be told of a failure can't be in a mixed result */
+
+static ngx_uint_t
+ngx_smtp_deliver_told(ngx_smtp_tx_t *tx)
+{
+    return tx->mixed != NGX_SMTP_MIXED_REPORT
+           || ngx_smtp_esmtp_dsn_failure(tx->rcpt);
+}
+
+
+/*
+ * The delivery that tx->rcpt joins.  A next hop that takes no more of them in
+ * a transaction (RFC 9422, 4) gets another one, if what comes of several can
+ * be told; else the recipient is answered 452.
+ */
+
+static ngx_smtp_delivery_t *
+ngx_smtp_deliver_part(ngx_smtp_tx_t *tx)
+{
+    ngx_uint_t            n, same, more;
+    ngx_smtp_rcpt_t      *rcpt;
+    ngx_smtp_verdict_t    full;
+    ngx_smtp_delivery_t  *d;
+
+    rcpt = tx->rcpt;
+
+    n = ngx_smtp_deliver_places(tx, &same);
+
+    more = (n < tx->session->service->max_destinations);
+
+    for (rcpt->part = 0; /* void */ ; rcpt->part++) {
+
+        d = ngx_smtp_delivery_of(tx, rcpt);
+
+        if (d == NULL || d->nrcpts == 0 || d->dest->caps == NULL
+            || tx->mixed == NGX_SMTP_MIXED_NEVER
+            || !ngx_smtp_deliver_told(tx)
+            || (rcpt->part + 1 >= same && !more))
+        {
+            return d;
+        }
+
+        tx->delivery = d;
+
+        if (ngx_smtp_esmtp_room(d->dest->caps, tx, &full) == NGX_OK) {
+            return d;
+        }
+    }
+}
+
+
 /*
  * The row of the phase OPEN: with one destination, content may go there as it
  * comes.  op's worker is not needed: what is waited for is the destination.
@@ -217,7 +281,7 @@ ngx_smtp_deliver_open_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 
     rcpt = ngx_queue_data(ngx_queue_head(&tx->rcpts), ngx_smtp_rcpt_t, queue);
 
-    d = ngx_smtp_delivery_get(tx, rcpt->dest);
+    d = ngx_smtp_delivery_of(tx, rcpt);
 
     if (d == NULL) {
         return NGX_ERROR;
@@ -646,7 +710,7 @@ ngx_smtp_deliver_count(ngx_smtp_tx_t *tx, ngx_smtp_outcome_t *outcome)
         rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
 
         if (rcpt->verdict.code == 0) {
-            rcpt->verdict = ngx_smtp_delivery_get(tx, rcpt->dest)->verdict;
+            rcpt->verdict = ngx_smtp_delivery_of(tx, rcpt)->verdict;
         }
 
         switch (rcpt->verdict.code / 100) {

@@ -245,6 +245,7 @@ ngx_smtp_relay_goes_on(ngx_smtp_relay_t *relay)
 
     if (!client->tx_open
         || ngx_memcmp(client->tx_id, tx->id, NGX_SMTP_ID_LEN) != 0
+        || client->tx_delivery != relay->delivery
         || client->tx_changes != tx->changes
         || client->tx_rcpts != relay->delivery->nrcpts)
     {
@@ -463,6 +464,7 @@ ngx_smtp_relay_emit_mail(ngx_smtp_relay_t *relay)
     }
 
     ngx_memcpy(client->tx_id, tx->id, NGX_SMTP_ID_LEN);
+    client->tx_delivery = relay->delivery;
     client->tx_changes = tx->changes;
     client->tx_rcpts = 0;
     client->tx_said = 0;

@@ -261,7 +261,7 @@ ngx_smtp_report_envelope(ngx_smtp_report_t *report)
     rcpt->given = rcpt->addr;
     rcpt->dest = report->dest;
 
-    d = ngx_smtp_delivery_get(child, rcpt->dest);
+    d = ngx_smtp_delivery_of(child, rcpt);
     if (d == NULL) {
         return NGX_ERROR;
     }
@@ -661,7 +661,7 @@ ngx_smtp_report_remote(ngx_smtp_report_t *report, u_char *p,
     ngx_str_t            *addr;
     ngx_smtp_delivery_t  *d;
 
-    d = ngx_smtp_delivery_get(report->tx, rcpt->dest);
+    d = ngx_smtp_delivery_of(report->tx, rcpt);
 
     if (d->remote.len) {
         return ngx_cpymem(p, d->remote.data, d->remote.len);

@@ -14,7 +14,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(51);
+$t->plan(63);
 
 my %mta = (
     rcpt => $t->server('rcpt', ehlo => [ 'PIPELINING', 'LIMITS RCPTMAX=3' ]),
@@ -26,6 +26,9 @@ my %mta = (
         'LIMITS RCPTMAX=0 MAILMAX=01 RCPTDOMAINMAX=1000000 RCPTMAX RCPTMAX= '
         . 'MAILMAX=1x MAILMAX=-1  MAILMAX=' ]),
 );
+
+$mta{parts} = $t->server('parts',
+                         ehlo => [ 'PIPELINING', 'LIMITS RCPTMAX=2' ]);
 
 my $refuse = { RCPT => sub { $_[0] =~ /no/ ? '550 5.1.1 no' : undef } };
 
@@ -97,6 +100,23 @@ mail {
         smtp_pass  mta_rcpt;
 
         smtp_mixed_result  bounce mta_rcpt;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_split%%;
+        protocol   smtp_ext;
+        smtp_pass  mta_parts;
+
+        smtp_mixed_result      bounce mta_more;
+        smtp_max_destinations  3;
+    }
+
+    server {
+        listen          127.0.0.1:%%PORT_lmtp%%;
+        protocol        smtp_ext;
+        smtp_lmtp       on;
+        smtp_pass       mta_parts;
+        smtp_pass_mode  buffered;
     }
 
 $servers
@@ -221,6 +241,63 @@ is $c->send_message(to => [ '1@a.example', '2@a.example', '3@a.example' ]),
    $many, 'buffered: the recipient';
 like $c->data("x\r\n"), $taken, 'buffered: the others get it';
 is to_of($mta{both}), '1@a.example 2@a.example', 'buffered: only these';
+
+# where the outcome of several transactions can be told, there are several
+
+sub parts {
+    my ($from) = @_;
+    my @messages = $mta{parts}->messages();
+
+    return join ' | ', sort map { join ' ', @{$_->{to}} }
+                       @messages[$from .. $#messages];
+}
+
+$c = connected('split');
+
+my $before = $mta{parts}->messages();
+
+$c->dialogue('several transactions: as many as there may be destinations',
+    [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
+    (map { [ "RCPT TO:<$_\@a.example>", $recipient ] } 1 .. 6),
+    [ 'RCPT TO:<7@a.example>', $many ],
+    [ 'RCPT TO:<8@a.example> NOTIFY=NEVER',
+      '452 4.5.3 Recipient has another destination, send it in a new transaction' ],
+    [ 'DATA', qr/^354 / ],
+    [ "x\r\n.", $taken ],
+);
+is parts($before),
+   '1@a.example 2@a.example | 3@a.example 4@a.example | '
+   . '5@a.example 6@a.example', 'have it, two and two';
+
+my @final = ('250 2.0.0 taken', '554 5.6.0 not wanted', '250 2.0.0 taken');
+
+$before = $mta{parts}->messages();
+my $reports = $mta{more}->messages();
+
+$mta{parts}->set(on => { EOM => \@final });
+like $c->send_message(to => [ map { "$_\@a.example" } 1 .. 5 ]), $taken,
+     'one of several transactions is refused';
+is scalar($mta{more}->messages()), $reports + 1, 'it is reported';
+
+my $report = ($mta{more}->messages())[-1]{data};
+
+# (the ends of all three are said at the same time)
+
+like join(' ', $report =~ /^Final-Recipient: rfc822; (\d)\@a\.example/mg),
+     qr/^(?:1 2|3 4|5)$/, 'for the recipients of one of them';
+$mta{parts}->set(on => {});
+
+$c = $t->client('lmtp');
+$c->read_reply();
+$c->cmd('LHLO client.example.com');
+$before = $mta{parts}->messages();
+$c->mail('s@a.example');
+is $c->rcpt("$_\@a.example"), '250 2.1.5 Recipient OK', "LMTP: recipient $_"
+    for 1 .. 3;
+like $c->data("x\r\n"), $taken, 'LMTP: the first reply';
+like $c->read_reply(), $taken, "LMTP: reply $_" for 2 .. 3;
+is parts($before), '1@a.example 2@a.example | 3@a.example',
+   'LMTP: in two transactions';
 
 # MAILMAX
 
