@@ -139,6 +139,15 @@ ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
             return NGX_DONE;
         }
 
+        if (rc == NGX_DECLINED) {
+            param.name.len = param.value.data + param.value.len
+                             - param.name.data;
+
+            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_UNKNOWN_PARAMETER,
+                               &param.name);
+            return NGX_DONE;
+        }
+
         if (rc == NGX_DONE) {
             ngx_smtp_reply(s, tx->param_reply);
             return NGX_DONE;

@@ -99,8 +99,12 @@ struct ngx_smtp_caps_s {
 typedef struct {
     char        *name;           /* upper case */
 
-    /* value.data is NULL without "="; of RCPT's, tx->rcpt is meant; NGX_OK,
-       or NGX_ERROR: 501 is due; NGX_DONE: tx->param_reply is */
+    /*
+     * value.data is NULL without "="; of RCPT's, tx->rcpt is meant; makes no
+     * reply.  NGX_OK, or NGX_ERROR: 501 is due; NGX_DECLINED: 555, since the
+     * value belongs to an extension that is not offered; NGX_DONE:
+     * tx->param_reply is.
+     */
     ngx_int_t  (*parse)(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
                         ngx_str_t *value);
 } ngx_smtp_esmtp_param_t;

@@ -50,8 +50,6 @@ static ngx_int_t
 ngx_smtp_esmtp_8bitmime_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_str_t *value)
 {
-    ngx_str_t  name;
-
     if (value->len == sizeof("7BIT") - 1
         && ngx_strncasecmp(value->data, (u_char *) "7BIT", value->len) == 0)
     {
@@ -71,11 +69,7 @@ ngx_smtp_esmtp_8bitmime_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
            == 0)
     {
         if (!ngx_smtp_esmtp_offers(s, NGX_SMTP_EXT_BINARYMIME)) {
-
-            ngx_str_set(&name, "BODY=BINARYMIME");
-            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_UNKNOWN_PARAMETER, &name);
-
-            return NGX_DONE;
+            return NGX_DECLINED;
         }
 
         tx->body_binary = 1;

@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(93);
+$t->plan(94);
 
 my @both = (ehlo => [ qw/ PIPELINING 8BITMIME CHUNKING BINARYMIME / ]);
 
@@ -245,6 +245,7 @@ $c = client(8);
 ok !exists $c->{ehlo}{BINARYMIME}, 'it is not offered for Maildirs alone';
 is $c->mail('a@b.example', 'BODY=BINARYMIME'),
    '555 5.5.4 Unsupported parameter: BODY=BINARYMIME', 'nor accepted';
+is $c->cmd('NOOP'), '250 2.0.0 OK', 'which is said once';
 
 # as the next hop, once that is known
 
