@@ -17,8 +17,8 @@
  * Answers of the auth service about passwords, tokens and recipients, kept for
  * a while in a shared zone.  A service may go by the client's address and by
  * TLS, so they are part of the question; what is bound to one exchange
- * (CRAM-MD5) or to a certificate is not kept, nor is a password for the next
- * hop.
+ * (CRAM-MD5) or to a certificate is not kept, nor is a password or token for
+ * the next hop.
  */
 
 
@@ -127,7 +127,9 @@ ngx_smtp_auth_cache_store(ngx_smtp_sasl_t *sasl, ngx_int_t rc)
 
     /* a refusal for now is over soon */
 
-    if (time == 0 || sasl->passwd.len || sasl->code / 100 == 4) {
+    if (time == 0 || sasl->passwd.len || sasl->bearer.len
+        || sasl->code / 100 == 4)
+    {
         return;
     }
 
@@ -179,7 +181,7 @@ ngx_smtp_auth_cache_store(ngx_smtp_sasl_t *sasl, ngx_int_t rc)
 static ngx_int_t
 ngx_smtp_auth_cache_key(ngx_smtp_sasl_t *sasl, u_char *key)
 {
-    u_char                 tls;
+    u_char                 flags[2];
     ngx_str_t              fields[NGX_SMTP_AUTH_CACHE_FIELDS];
     ngx_smtp_session_t    *s;
     ngx_smtp_auth_conf_t  *conf;
@@ -189,7 +191,11 @@ ngx_smtp_auth_cache_key(ngx_smtp_sasl_t *sasl, u_char *key)
 
     ngx_memzero(fields, sizeof(fields));
 
-    tls = s->tls ? '1' : '0';
+    flags[0] = s->tls ? '1' : '0';
+
+    /* an answer is kept where a secret for the next hop is not looked at */
+
+    flags[1] = s->service->keep_passwd ? '1' : '0';
 
     fields[0] = conf->http->text;
     fields[1] = conf->http_fields.text;
@@ -197,8 +203,8 @@ ngx_smtp_auth_cache_key(ngx_smtp_sasl_t *sasl, u_char *key)
     fields[3] = sasl->user;
     fields[4] = sasl->secret;
     fields[5] = sasl->token;
-    fields[6].len = 1;
-    fields[6].data = &tls;
+    fields[6].len = sizeof(flags);
+    fields[6].data = flags;
 
     if (!conf->cache_any_address) {
         fields[7] = s->remote.addr_text;

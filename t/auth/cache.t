@@ -16,7 +16,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll /;
 
 my $t = Test::Nginx::SmtpExt->new(workers => 2);
 
-$t->plan(68);
+$t->plan(74);
 
 $t->certificate('localhost');
 
@@ -71,6 +71,13 @@ mail {
         listen           127.0.0.1:%%PORT_off%%;
         protocol         smtp_ext;
         smtp_auth_cache  off;
+    }
+
+    server {
+        listen          127.0.0.1:%%PORT_client%%;
+        protocol        smtp_ext;
+        smtp_pass       127.0.0.1:%%PORT_one%%;
+        smtp_pass_auth  client;
     }
 
     server {
@@ -227,6 +234,20 @@ service(scram_headers('SCRAM-SHA-256', $secret));
 is asks(sub { scram(connected(), 'SCRAM-SHA-256', user => 'user',
                     password => $secret)->{reply} }), "1 $ok", 'SCRAM'
     for 1 .. 2;
+
+# what is for the next hop, in place of what the client has
+
+service('Auth-Pass' => 'another');
+is asks(\&login, 'pass', undef, 'client'), "1 $ok",
+   'a password for the next hop' for 1 .. 2;
+service('Auth-Token' => 'token');
+is asks(\&login, 'token', undef, 'client'), "1 $ok",
+   'a token for the next hop' for 1 .. 2;
+service();
+is asks(\&login, 'user', undef, 'client'), "1 $ok",
+   'nor is known there what was not needed elsewhere';
+is asks(\&login, 'user', undef, 'client'), "0 $ok",
+   'but there is nothing to be kept back in most answers';
 
 # Cache-Control
 
