@@ -42,6 +42,7 @@ static ngx_int_t ngx_smtp_auth_go_on(ngx_smtp_sasl_t *sasl, ngx_int_t rc);
 static ngx_int_t ngx_smtp_auth_challenge(ngx_smtp_sasl_t *sasl);
 static ngx_int_t ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl);
 static ngx_uint_t ngx_smtp_auth_valid(ngx_smtp_sasl_t *sasl);
+static ngx_uint_t ngx_smtp_auth_limited(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_verified(ngx_smtp_op_t *op);
 static ngx_int_t ngx_smtp_auth_accept(ngx_smtp_sasl_t *sasl);
 static ngx_int_t ngx_smtp_auth_keep(ngx_smtp_sasl_t *sasl);
@@ -300,6 +301,15 @@ ngx_smtp_auth_response(ngx_smtp_sasl_t *sasl, ngx_str_t *text)
     switch (ngx_smtp_sasl_decode(sasl, &response, text)) {
 
     case NGX_OK:
+
+        if (sasl->unproved) {
+            sasl->unproved = 0;
+
+            if (ngx_smtp_auth_limited(sasl)) {
+                return NGX_OK;
+            }
+        }
+
         return ngx_smtp_auth_go_on(sasl, sasl->mech->step(sasl, &response));
 
     case NGX_DECLINED:
@@ -377,20 +387,8 @@ ngx_smtp_auth_verify(ngx_smtp_sasl_t *sasl)
         return ngx_smtp_auth_decline(sasl);
     }
 
-    switch (ngx_smtp_auth_limit_check(sasl)) {
-
-    case NGX_DECLINED:
-        ngx_smtp_auth_log(sasl, "client login refused, too many failed",
-                          &sasl->user);
-        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_USER_LIMIT);
-
-    case NGX_ABORT:
-        ngx_smtp_auth_log(sasl, "client login refused, too many failed",
-                          &sasl->user);
-        return ngx_smtp_auth_fail(sasl, NGX_SMTP_REPLY_AUTH_SHUT_OUT);
-
-    default: /* NGX_OK */
-        break;
+    if (ngx_smtp_auth_limited(sasl)) {
+        return NGX_OK;
     }
 
     log->action = "checking credentials";
@@ -443,6 +441,29 @@ ngx_smtp_auth_valid(ngx_smtp_sasl_t *sasl)
 }
 
 
+/* 1: by smtp_auth_limit; it has been refused */
+
+static ngx_uint_t
+ngx_smtp_auth_limited(ngx_smtp_sasl_t *sasl)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_smtp_auth_limit_check(sasl);
+
+    if (rc == NGX_OK) {
+        return 0;
+    }
+
+    ngx_smtp_auth_log(sasl, "client login refused, too many failed",
+                      &sasl->user);
+
+    (void) ngx_smtp_auth_fail(sasl, (rc == NGX_ABORT)
+                                    ? NGX_SMTP_REPLY_AUTH_SHUT_OUT
+                                    : NGX_SMTP_REPLY_AUTH_USER_LIMIT);
+    return 1;
+}
+
+
 static void
 ngx_smtp_auth_verified(ngx_smtp_op_t *op)
 {
@@ -462,11 +483,20 @@ ngx_smtp_auth_verified(ngx_smtp_op_t *op)
         ngx_smtp_auth_cache_store(sasl, op->rc);
 
         /*
-         * Who is told by a challenge need not wait for the reply.  With SCRAM
-         * nothing has been told: there the proof decides.
+         * Others may have failed while this one was under way: who tries many
+         * passwords at the same time is not told of more than may fail.  With
+         * SCRAM the proof decides, and nothing is told before.
          */
 
-        if (op->rc == NGX_DECLINED && sasl->mech->key_size == 0) {
+        if (sasl->mech->key_size) {
+            sasl->unproved = 1;
+
+        } else if (ngx_smtp_auth_limited(sasl)) {
+            ngx_smtp_session_resume(s);
+            return;
+
+        } else if (op->rc == NGX_DECLINED) {
+            /* who is told by a challenge need not wait for the reply */
             ngx_smtp_auth_count(sasl);
         }
 

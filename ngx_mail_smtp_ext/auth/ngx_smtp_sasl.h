@@ -140,6 +140,7 @@ struct ngx_smtp_sasl_s {
     ngx_msec_t                   delay;      /* of a refusal, by limits */
     unsigned                     cacheable:1;
     unsigned                     counted:1;  /* as a failure */
+    unsigned                     unproved:1; /* SCRAM: the proof is next */
     unsigned                     shut_out:1; /* the client, by that failure */
 
     ngx_smtp_op_t                op;         /* the check */

@@ -17,7 +17,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll /;
 
 my $t = Test::Nginx::SmtpExt->new(workers => 2);
 
-$t->plan(69);
+$t->plan(73);
 
 $t->write_conf(<<'EOC')->run();
 %%GLOBALS%%
@@ -129,6 +129,8 @@ sub login {
     return connected($name, $addr)->auth_plain($user, $pass // $secret);
 }
 
+my $held = 0;
+
 sub asked { scalar(() = $http->requests()) }
 
 
@@ -214,6 +216,52 @@ for my $user ('nobody', 'user', 'user') {
 }
 
 is login('address', $addr, 'user'), $shut_out, 'they are';
+
+# many at the same time, all of them good to go when they come: no more are
+# answered than may fail, whether by a refusal or by what is right
+
+sub at_once {
+    my ($how, $addr, @tries) = @_;
+    my @clients = map { connected('address', $addr) } @tries;
+    my @replies;
+
+    $http->set(fault => { at => 'RESPONSE', do => 'hold' });
+
+    for my $i (0 .. $#tries) {
+        $clients[$i]->send_line($how->($tries[$i]));
+        $http->wait_held(++$held);
+    }
+
+    $http->set(fault => undef);
+
+    for my $c (@clients) {
+        $http->release();
+        push @replies, $c->read_reply();
+    }
+
+    return @replies;
+}
+
+is_deeply [ at_once(sub { 'AUTH PLAIN ' . b64("\0user\0$_[0]") },
+                    '192.0.2.14', 'x', 'y', 'z', 'a', $secret, 'b') ],
+          [ ($wrong) x 3, ($shut_out) x 3 ], 'at once: passwords';
+is_deeply [ map { /^334/ ? 'challenge' : $_ }
+            at_once(sub { 'AUTH OAUTHBEARER '
+                          . b64("n,a=u,\1auth=Bearer $_[0]\1\1") },
+                    '192.0.2.15', 'x', 'y', 'z', 'a', 'good', 'b') ],
+          [ ('challenge') x 3, ($shut_out) x 3 ], 'at once: tokens';
+
+$addr = '192.0.2.16';
+is scram(connected('address', $addr), 'SCRAM-SHA-256', user => 'user',
+         password => $secret, change => sub {
+             login('address', $addr, 'user', 'x') for 1 .. 3;
+             return $_[0];
+         })->{reply}, $shut_out, 'at once: a proof';
+is scram(connected('address', '192.0.2.17'), 'SCRAM-SHA-256', user => 'user',
+         password => $secret, change => sub {
+             login('address', '192.0.2.17', 'user', 'x') for 1 .. 2;
+             return $_[0];
+         })->{reply}, $ok, 'that is good as long as there is no limit';
 
 # a user
 
