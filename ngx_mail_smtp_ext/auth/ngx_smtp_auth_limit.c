@@ -220,6 +220,13 @@ ngx_smtp_auth_limit_key(ngx_smtp_sasl_t *sasl, ngx_uint_t kind, u_char *key)
             sin6 = (struct sockaddr_in6 *) sa;
             fields[n].data = sin6->sin6_addr.s6_addr;
             fields[n].len = NGX_SMTP_AUTH_LIMIT_IPV6;
+
+            if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+                /* a socket for both: no network, but a client of IPv4 */
+                fields[n].data += 12;
+                fields[n].len = sizeof(in_addr_t);
+            }
+
             break;
 #endif
 
@@ -332,7 +339,7 @@ ngx_smtp_auth_limit_delay(ngx_smtp_sasl_t *sasl, ngx_uint_t n)
 
     delay = conf->limit_delay;
 
-    while (n-- > 1 && delay < NGX_SMTP_AUTH_LIMIT_DELAY) {
+    while (delay && n-- > 1 && delay < NGX_SMTP_AUTH_LIMIT_DELAY) {
         delay *= 2;
     }
 

@@ -17,7 +17,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll /;
 
 my $t = Test::Nginx::SmtpExt->new(workers => 2);
 
-$t->plan(73);
+$t->plan(80);
 
 $t->write_conf(<<'EOC')->run();
 %%GLOBALS%%
@@ -175,6 +175,17 @@ is login('address', "2001:db8:0:1::$_", 'user', 'x'), $wrong, "IPv6: $_"
 is login('address', '2001:db8:0:1:ffff::1', 'user'), $shut_out,
    'IPv6: another address there';
 is login('address', '2001:db8:0:2::1', 'user'), $ok, 'IPv6: not there';
+
+# IPv4 as a socket for both has it: those are no network
+
+is login('address', "::ffff:192.0.2.$_", 'user', 'x'), $wrong,
+   "IPv4 in IPv6: $_" for 81 .. 83;
+is login('address', '::ffff:192.0.2.81', 'user'), $ok,
+   'IPv4 in IPv6: each by itself';
+is login('address', $_, 'user', 'x'), $wrong, "$_: the same client"
+    for '192.0.2.81', '::ffff:192.0.2.81';
+is login('address', '192.0.2.81', 'user'), $shut_out,
+   'IPv4 in IPv6: and the same as in IPv4';
 
 # what counts
 
