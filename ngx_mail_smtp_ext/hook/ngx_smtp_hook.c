@@ -90,7 +90,9 @@ ngx_smtp_hook_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 {
     /* whom the configuration does not want only a hook's route could take */
 
-    if (tx->rcpt->dest == NULL && s->service->hook_dests == NULL) {
+    if (tx->rcpt->dest == NULL
+        && (s->service->hook_dests == NULL || tx->discard))
+    {
         return NGX_DECLINED;
     }
 

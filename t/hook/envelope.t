@@ -340,7 +340,7 @@ my @wrong = (
     [ 'a text is no string', { type => 'addRecipient', value => 1 } ],
 );
 
-$t->plan(@rows + 2 * @wrong + 40);
+$t->plan(@rows + 2 * @wrong + 45);
 
 row($_) for @rows;
 
@@ -533,3 +533,13 @@ like $c->data("Subject: x\r\n\r\n"), qr/^250 /, 'message';
 is delivered(), 'a: s@x.example '
                 . join(',', map { "$_\@a.example" }
                                 qw/ u1 u2 u3 u4 u5 r1 r2 r3 /), 'for all';
+
+# what is discarded is so for those whom somebody would have got
+
+answers(mail => { action => 'discard' });
+is $c->mail('s@x.example'), '250 2.1.0 Sender OK', 'discarded at MAIL';
+is $c->rcpt('u@elsewhere.example'), '550 5.7.1 Relaying denied',
+   'not for anybody';
+like $c->rcpt('u@a.example'), qr/^250 /, 'as without it';
+like $c->data("Subject: x\r\n\r\n"), qr/^250 /, 'message';
+is delivered(), '', 'nobody gets it';
