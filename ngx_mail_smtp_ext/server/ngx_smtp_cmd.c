@@ -157,21 +157,19 @@ ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
 
     if (s->refused_all && (cmd == NULL || !(cmd->flags & NGX_SMTP_CMD_END))) {
         ngx_smtp_reply(s, s->refused_all);
-        return;
-    }
 
-    if (cmd == NULL || !ngx_smtp_command_present(s, cmd)) {
+    } else if (cmd == NULL || !ngx_smtp_command_present(s, cmd)) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_UNKNOWN_COMMAND);
+
+    } else if (ngx_smtp_command_allowed(s, cmd, &args) == NGX_OK) {
+        ngx_log_debug1(NGX_LOG_DEBUG_MAIL, s->connection->log, 0,
+                       "smtp command %V", &cmd->name);
+
+        *rc = cmd->start(s, &args);
         return;
     }
 
-    ngx_log_debug1(NGX_LOG_DEBUG_MAIL, s->connection->log, 0,
-                   "smtp command %V", &cmd->name);
-
-    if (ngx_smtp_command_allowed(s, cmd, &args) == NGX_OK) {
-        *rc = cmd->start(s, &args);
-
-    } else if (cmd->flags & NGX_SMTP_CMD_SECRET) {
+    if (cmd && (cmd->flags & NGX_SMTP_CMD_SECRET)) {
         ngx_explicit_memzero(args.data, args.len);
     }
 }

@@ -21,7 +21,7 @@ my $t = Test::Nginx::SmtpExt->new();
 
 plan skip_all => 'a sanitizer keeps what was freed' if $ENV{ASAN_OPTIONS};
 
-$t->plan(21);
+$t->plan(22);
 
 # ld.so that looks for a function at its first call puts the registers on the
 # stack, and in them is what memcpy() has moved last
@@ -56,6 +56,13 @@ mail {
         listen           127.0.0.1:%%PORT_limit%%;
         protocol         smtp_ext;
         smtp_auth_limit  zone=limit:1m delay=0;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_unwelcome%%;
+        protocol   smtp_ext;
+        smtp_hook  http://127.0.0.1:%%PORT_dead%%/ stages=connect
+                   on_error=reject;
     }
 
     server {
@@ -184,6 +191,7 @@ try('three NULs', $good, auth('PLAIN', "\0user\0SECRET\0"), 501);
 try('a mechanism that is not there', $good, auth('OTHER', "\0user\0SECRET"),
     504);
 try('one that wants TLS', $good, $plain, 538, 'tls');
+try('from who is not welcome', $good, $plain, 503, 'unwelcome');
 try('in a transaction', $good,
     sub { $_[0]->mail('a@example.com'); $plain->(@_) }, 503);
 try('after a login', $good,
