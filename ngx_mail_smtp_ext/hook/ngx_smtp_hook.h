@@ -175,6 +175,7 @@ struct ngx_smtp_hook_run_s {
     ngx_smtp_hook_t         *hook;
     ngx_smtp_hook_answer_t   answer;
     u_char                   key[NGX_SMTP_ZONE_KEY];     /* of _cache */
+    unsigned                 keyed:1;        /* ... is the present hook's */
     void                    *envelope;       /* of _envelope */
     void                    *content;        /* of _content */
     ngx_smtp_hook_text_t     text;           /* of the request */

@@ -60,12 +60,15 @@ ngx_smtp_hook_cache_find(ngx_smtp_hook_run_t *run, ngx_str_t *text)
     ngx_smtp_zone_entry_t  *entry;
 
     zone = run->hook->cache;
+    run->keyed = 0;
 
     if (zone == NULL || run->stage != NGX_SMTP_HOOK_RCPT
         || ngx_smtp_hook_cache_key(run) != NGX_OK)
     {
         return NGX_DECLINED;
     }
+
+    run->keyed = 1;
 
     ngx_str_null(text);
 
@@ -106,7 +109,7 @@ ngx_smtp_hook_cache_store(ngx_smtp_hook_run_t *run)
     hook = run->hook;
     text = &run->http.answer;
 
-    if (hook->cache == NULL || run->stage != NGX_SMTP_HOOK_RCPT) {
+    if (!run->keyed) {
         return;
     }
 
