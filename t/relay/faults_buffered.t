@@ -12,22 +12,9 @@ use strict;
 use Test::Nginx::SmtpExt;
 use Test::Nginx::SmtpExt::Faults;
 
-my @columns = (
-    { name => 'pipelined', ehlo => [ qw/ 8BITMIME PIPELINING / ] },
-    { name => 'plain', ehlo => [ qw/ 8BITMIME / ] },
-    { name => 'chunks', ehlo => [ qw/ 8BITMIME PIPELINING CHUNKING / ] },
-    { name => 'lmtp', ehlo => [ qw/ 8BITMIME PIPELINING / ], lmtp => 1 },
-);
-
-$_->{mode} = 'buffered' for @columns;
-
-# See Faults.pm for what the letters mean.  Two things are up to chance: whether
-# a reset is seen before all is sent, and whether a reply too many is there when
-# the next command is due.
-
 my $t = Test::Nginx::SmtpExt->new();
 
-Test::Nginx::SmtpExt::Faults->new($t, @columns)->test(<<'EOT');
+Test::Nginx::SmtpExt::Faults->of_mode($t, 'buffered')->test(<<'EOT');
 #                          pipelined plain chunks lmtp
 CONNECT     bad            o o o o
 CONNECT     then close     o o o o

@@ -11,6 +11,7 @@ package Test::Nginx::SmtpExt::Faults;
 # the second: "250 2.0.0 OK, 1/0, 1/1".
 #
 #     Test::Nginx::SmtpExt::Faults->new($t, @columns)->test($table);
+#     Test::Nginx::SmtpExt::Faults->of_mode($t, $mode)->test($table);
 #
 # A column is a manner to speak with servers, { name, mode, ehlo, ... }:
 #
@@ -115,6 +116,26 @@ sub new {
     my ($class, $t, @columns) = @_;
 
     return bless { t => $t, columns => \@columns }, $class;
+}
+
+
+# What servers a mode meets: with PIPELINING, without it, with CHUNKING, of LMTP.
+# %chunks is more of the third one.  Two things are up to chance there: whether a
+# reset is seen before all is sent, and whether a reply too many is there when the
+# next command is due.
+
+sub of_mode {
+    my ($class, $t, $mode, %chunks) = @_;
+
+    my @ext = qw/ 8BITMIME PIPELINING /;
+    my @columns = (
+        { name => 'pipelined', ehlo => [ @ext ] },
+        { name => 'plain', ehlo => [ qw/ 8BITMIME / ] },
+        { name => 'chunks', ehlo => [ @ext, 'CHUNKING' ], %chunks },
+        { name => 'lmtp', ehlo => [ @ext ], lmtp => 1 },
+    );
+
+    return $class->new($t, map { { %$_, mode => $mode } } @columns);
 }
 
 
