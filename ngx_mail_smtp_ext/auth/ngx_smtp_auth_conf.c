@@ -18,14 +18,33 @@
  */
 
 
-static ngx_int_t ngx_smtp_auth_conf_zone(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_shm_zone_t **zone, void *tag);
-static ngx_int_t ngx_smtp_auth_conf_time(ngx_str_t *value, const char *name,
-    ngx_msec_t *time);
-static ngx_int_t ngx_smtp_auth_conf_number(ngx_str_t *value,
-    const char *name, ngx_uint_t *number);
-static ngx_uint_t ngx_smtp_auth_conf_is(ngx_str_t *value, const char *name,
-    ngx_str_t *rest);
+typedef struct {
+    const char  *name;           /* with its "=", if it has a value */
+    size_t       offset;         /* in ngx_smtp_auth_conf_t */
+
+    /* NGX_OK; NGX_ERROR: the value is none; NGX_ABORT: that has been logged */
+    ngx_int_t  (*set)(ngx_conf_t *cf, ngx_str_t *value, void *field);
+} ngx_smtp_auth_param_t;
+
+
+static char *ngx_smtp_auth_conf_params(ngx_conf_t *cf,
+    ngx_smtp_auth_conf_t *conf, const ngx_smtp_auth_param_t *params);
+static ngx_int_t ngx_smtp_auth_conf_param(ngx_conf_t *cf,
+    ngx_smtp_auth_conf_t *conf, const ngx_smtp_auth_param_t *params,
+    ngx_str_t *value);
+static ngx_uint_t ngx_smtp_auth_conf_is_off(ngx_conf_t *cf);
+static ngx_int_t ngx_smtp_auth_conf_cache_zone(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_smtp_auth_conf_limit_zone(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_smtp_auth_conf_flag(ngx_conf_t *cf, ngx_str_t *value,
+    void *field);
+static ngx_int_t ngx_smtp_auth_conf_time(ngx_conf_t *cf, ngx_str_t *value,
+    void *field);
+static ngx_int_t ngx_smtp_auth_conf_some_time(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_smtp_auth_conf_number(ngx_conf_t *cf, ngx_str_t *value,
+    void *field);
 
 
 /* zones of one kind are not for the other */
@@ -33,22 +52,57 @@ static u_char  ngx_smtp_auth_conf_cache_tag;
 static u_char  ngx_smtp_auth_conf_limit_tag;
 
 
+static const ngx_smtp_auth_param_t  ngx_smtp_auth_conf_cache_params[] = {
+
+    { "zone=", offsetof(ngx_smtp_auth_conf_t, cache_zone),
+      ngx_smtp_auth_conf_cache_zone },
+
+    { "valid=", offsetof(ngx_smtp_auth_conf_t, cache_valid),
+      ngx_smtp_auth_conf_time },
+
+    { "negative=", offsetof(ngx_smtp_auth_conf_t, cache_negative),
+      ngx_smtp_auth_conf_time },
+
+    { "any_address", offsetof(ngx_smtp_auth_conf_t, cache_any_address),
+      ngx_smtp_auth_conf_flag },
+
+    { NULL, 0, NULL }
+};
+
+
+static const ngx_smtp_auth_param_t  ngx_smtp_auth_conf_limit_params[] = {
+
+    { "zone=", offsetof(ngx_smtp_auth_conf_t, limit_zone),
+      ngx_smtp_auth_conf_limit_zone },
+
+    { "address=", offsetof(ngx_smtp_auth_conf_t, limit_address),
+      ngx_smtp_auth_conf_number },
+
+    { "user=", offsetof(ngx_smtp_auth_conf_t, limit_user),
+      ngx_smtp_auth_conf_number },
+
+    { "time=", offsetof(ngx_smtp_auth_conf_t, limit_time),
+      ngx_smtp_auth_conf_some_time },
+
+    { "delay=", offsetof(ngx_smtp_auth_conf_t, limit_delay),
+      ngx_smtp_auth_conf_time },
+
+    { NULL, 0, NULL }
+};
+
+
 char *
 ngx_smtp_auth_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_smtp_auth_conf_t *acf = conf;
 
-    ngx_int_t    rc;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    char  *rv;
 
     if (acf->cache_zone || acf->cache_off) {
         return "is duplicate";
     }
 
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+    if (ngx_smtp_auth_conf_is_off(cf)) {
         acf->cache_off = 1;
         return NGX_CONF_OK;
     }
@@ -56,40 +110,9 @@ ngx_smtp_auth_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     acf->cache_valid = 60000;
     acf->cache_negative = 10000;
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    rv = ngx_smtp_auth_conf_params(cf, acf, ngx_smtp_auth_conf_cache_params);
 
-        rc = ngx_smtp_auth_conf_zone(cf, &value[i], &acf->cache_zone,
-                                     &ngx_smtp_auth_conf_cache_tag);
-
-        if (rc == NGX_DECLINED) {
-            rc = ngx_smtp_auth_conf_time(&value[i], "valid=",
-                                         &acf->cache_valid);
-        }
-
-        if (rc == NGX_DECLINED) {
-            rc = ngx_smtp_auth_conf_time(&value[i], "negative=",
-                                         &acf->cache_negative);
-        }
-
-        if (rc == NGX_DECLINED
-            && ngx_strcmp(value[i].data, "any_address") == 0)
-        {
-            acf->cache_any_address = 1;
-            rc = NGX_OK;
-        }
-
-        if (rc == NGX_ABORT) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (rc != NGX_OK) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return acf->cache_zone ? NGX_CONF_OK : "has no \"zone\" parameter";
+    return (rv || acf->cache_zone) ? rv : "has no \"zone\" parameter";
 }
 
 
@@ -98,17 +121,13 @@ ngx_smtp_auth_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_smtp_auth_conf_t *acf = conf;
 
-    ngx_int_t    rc;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    char  *rv;
 
     if (acf->limit_zone || acf->limit_off) {
         return "is duplicate";
     }
 
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+    if (ngx_smtp_auth_conf_is_off(cf)) {
         acf->limit_off = 1;
         return NGX_CONF_OK;
     }
@@ -118,82 +137,119 @@ ngx_smtp_auth_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     acf->limit_time = 600000;
     acf->limit_delay = 1000;
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    rv = ngx_smtp_auth_conf_params(cf, acf, ngx_smtp_auth_conf_limit_params);
 
-        rc = ngx_smtp_auth_conf_zone(cf, &value[i], &acf->limit_zone,
-                                     &ngx_smtp_auth_conf_limit_tag);
-
-        if (rc == NGX_DECLINED) {
-            rc = ngx_smtp_auth_conf_number(&value[i], "address=",
-                                           &acf->limit_address);
-        }
-
-        if (rc == NGX_DECLINED) {
-            rc = ngx_smtp_auth_conf_number(&value[i], "user=",
-                                           &acf->limit_user);
-        }
-
-        if (rc == NGX_DECLINED) {
-            rc = ngx_smtp_auth_conf_time(&value[i], "time=",
-                                         &acf->limit_time);
-
-            if (rc == NGX_OK && acf->limit_time == 0) {
-                rc = NGX_ERROR;
-            }
-        }
-
-        if (rc == NGX_DECLINED) {
-            rc = ngx_smtp_auth_conf_time(&value[i], "delay=",
-                                         &acf->limit_delay);
-        }
-
-        if (rc == NGX_ABORT) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (rc != NGX_OK) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return acf->limit_zone ? NGX_CONF_OK : "has no \"zone\" parameter";
+    return (rv || acf->limit_zone) ? rv : "has no \"zone\" parameter";
 }
 
 
-/*
- * Each: NGX_DECLINED: it is another parameter; NGX_ERROR: its value is none;
- * NGX_ABORT: that has been logged.
- */
-
-static ngx_int_t
-ngx_smtp_auth_conf_zone(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_shm_zone_t **zone, void *tag)
+static char *
+ngx_smtp_auth_conf_params(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf,
+    const ngx_smtp_auth_param_t *params)
 {
-    ngx_str_t  rest;
+    ngx_int_t    rc;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
-    if (!ngx_smtp_auth_conf_is(value, "zone=", &rest)) {
-        return NGX_DECLINED;
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        rc = ngx_smtp_auth_conf_param(cf, conf, params, &value[i]);
+
+        if (rc == NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[i]);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
     }
 
-    *zone = ngx_smtp_zone_add(cf, &rest, tag);
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_conf_param(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf,
+    const ngx_smtp_auth_param_t *params, ngx_str_t *value)
+{
+    size_t     len;
+    ngx_str_t  rest;
+
+    for ( /* void */ ; params->name; params++) {
+
+        len = ngx_strlen(params->name);
+
+        if (value->len < len
+            || ngx_strncmp(value->data, params->name, len) != 0)
+        {
+            continue;
+        }
+
+        rest.data = value->data + len;
+        rest.len = value->len - len;
+
+        return params->set(cf, &rest, (u_char *) conf + params->offset);
+    }
+
+    return NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_smtp_auth_conf_is_off(ngx_conf_t *cf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    return cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0;
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_conf_cache_zone(ngx_conf_t *cf, ngx_str_t *value, void *field)
+{
+    ngx_shm_zone_t **zone = field;
+
+    *zone = ngx_smtp_zone_add(cf, value, &ngx_smtp_auth_conf_cache_tag);
 
     return *zone ? NGX_OK : NGX_ABORT;
 }
 
 
 static ngx_int_t
-ngx_smtp_auth_conf_time(ngx_str_t *value, const char *name, ngx_msec_t *time)
+ngx_smtp_auth_conf_limit_zone(ngx_conf_t *cf, ngx_str_t *value, void *field)
 {
+    ngx_shm_zone_t **zone = field;
+
+    *zone = ngx_smtp_zone_add(cf, value, &ngx_smtp_auth_conf_limit_tag);
+
+    return *zone ? NGX_OK : NGX_ABORT;
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_conf_flag(ngx_conf_t *cf, ngx_str_t *value, void *field)
+{
+    ngx_uint_t *flag = field;
+
+    *flag = 1;
+
+    return value->len ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_conf_time(ngx_conf_t *cf, ngx_str_t *value, void *field)
+{
+    ngx_msec_t *time = field;
+
     ngx_int_t  n;
-    ngx_str_t  rest;
 
-    if (!ngx_smtp_auth_conf_is(value, name, &rest)) {
-        return NGX_DECLINED;
-    }
-
-    n = ngx_parse_time(&rest, 0);
+    n = ngx_parse_time(value, 0);
 
     if (n == NGX_ERROR) {
         return NGX_ERROR;
@@ -206,17 +262,23 @@ ngx_smtp_auth_conf_time(ngx_str_t *value, const char *name, ngx_msec_t *time)
 
 
 static ngx_int_t
-ngx_smtp_auth_conf_number(ngx_str_t *value, const char *name,
-    ngx_uint_t *number)
+ngx_smtp_auth_conf_some_time(ngx_conf_t *cf, ngx_str_t *value, void *field)
 {
+    ngx_msec_t *time = field;
+
+    return (ngx_smtp_auth_conf_time(cf, value, field) == NGX_OK && *time)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_smtp_auth_conf_number(ngx_conf_t *cf, ngx_str_t *value, void *field)
+{
+    ngx_uint_t *number = field;
+
     ngx_int_t  n;
-    ngx_str_t  rest;
 
-    if (!ngx_smtp_auth_conf_is(value, name, &rest)) {
-        return NGX_DECLINED;
-    }
-
-    n = ngx_atoi(rest.data, rest.len);
+    n = ngx_atoi(value->data, value->len);
 
     if (n == NGX_ERROR || n > NGX_SMTP_AUTH_LIMIT_MAX) {
         return NGX_ERROR;
@@ -225,22 +287,4 @@ ngx_smtp_auth_conf_number(ngx_str_t *value, const char *name,
     *number = n;
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_smtp_auth_conf_is(ngx_str_t *value, const char *name, ngx_str_t *rest)
-{
-    size_t  len;
-
-    len = ngx_strlen(name);
-
-    if (value->len < len || ngx_strncmp(value->data, name, len) != 0) {
-        return 0;
-    }
-
-    rest->data = value->data + len;
-    rest->len = value->len - len;
-
-    return 1;
 }
