@@ -9,6 +9,8 @@
 #include <ngx_event.h>
 #include <ngx_mail.h>
 #include <ngx_mail_smtp_module.h>
+#include <ngx_smtp_compat.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_core.h>
 #include <ngx_smtp_accept.h>
 
@@ -38,6 +40,9 @@
 /* of SMTP, RFC 5321, 4.5.4.2 */
 #define NGX_MAIL_SMTP_EXT_PORT        25
 
+/* of submission under TLS, RFC 8314, 7.3 */
+#define NGX_MAIL_SMTP_EXT_PORT_TLS    465
+
 /* octets of a message, by default */
 #define NGX_MAIL_SMTP_EXT_MESSAGE     (32 * 1024 * 1024)
 
@@ -52,14 +57,13 @@ static char *ngx_mail_smtp_ext_merge_conf(ngx_conf_t *cf, void *parent,
 static char *ngx_mail_smtp_ext_merge_server(ngx_conf_t *cf,
     ngx_smtp_service_t *prev, ngx_smtp_service_t *conf,
     ngx_mail_core_srv_conf_t *cscf);
-static char *ngx_mail_smtp_ext_lmtp(ngx_conf_t *cf,
-    ngx_mail_core_srv_conf_t *cscf);
+static char *ngx_mail_smtp_ext_listen(ngx_conf_t *cf,
+    ngx_smtp_service_t *conf, ngx_mail_core_srv_conf_t *cscf);
 static char *ngx_mail_smtp_ext_merge_path(ngx_conf_t *cf,
     ngx_smtp_service_t *prev, ngx_smtp_service_t *conf);
 static char *ngx_mail_smtp_ext_no_auth_http(ngx_conf_t *cf);
 static off_t ngx_mail_smtp_ext_capability_size(
     ngx_mail_smtp_srv_conf_t *sscf);
-static char *ngx_mail_smtp_ext_check(ngx_conf_t *cf, void *post, void *data);
 static char *ngx_mail_smtp_ext_check_text_line(ngx_conf_t *cf, void *post,
     void *data);
 static void ngx_mail_smtp_ext_merge_queries(ngx_smtp_service_t *prev,
@@ -113,41 +117,35 @@ static ngx_conf_enum_t  ngx_mail_smtp_ext_queries[] = {
 
 
 static ngx_conf_num_bounds_t  ngx_mail_smtp_ext_recipients_bounds = {
-    ngx_conf_check_num_bounds, NGX_MAIL_SMTP_EXT_RCPT_MIN, -1
+    ngx_smtp_conf_check_num, NGX_MAIL_SMTP_EXT_RCPT_MIN, -1
 };
 
 static ngx_conf_num_bounds_t  ngx_mail_smtp_ext_positive_bounds = {
-    ngx_conf_check_num_bounds, 1, -1
+    ngx_smtp_conf_check_num, 1, -1
 };
 
 
-typedef struct {
-    ngx_conf_post_handler_pt   post_handler;
-    size_t                     low;
-    size_t                     high;
-} ngx_mail_smtp_ext_bounds_t;
-
-static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_buffer_bounds = {
-    ngx_mail_smtp_ext_check, NGX_MAIL_SMTP_EXT_BUFFER_MIN, 1024 * 1024
+static ngx_smtp_conf_sizes_t  ngx_mail_smtp_ext_buffer_bounds = {
+    ngx_smtp_conf_check_size, NGX_MAIL_SMTP_EXT_BUFFER_MIN, 1024 * 1024
 };
 
-static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_bulk_bounds = {
-    ngx_mail_smtp_ext_check, NGX_SMTP_BULK_MIN, 8 * 1024 * 1024
+static ngx_smtp_conf_sizes_t  ngx_mail_smtp_ext_bulk_bounds = {
+    ngx_smtp_conf_check_size, NGX_SMTP_BULK_MIN, 8 * 1024 * 1024
 };
 
-static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_line_bounds = {
-    ngx_mail_smtp_ext_check, NGX_MAIL_SMTP_EXT_LINE_MIN,
+static ngx_smtp_conf_sizes_t  ngx_mail_smtp_ext_line_bounds = {
+    ngx_smtp_conf_check_size, NGX_MAIL_SMTP_EXT_LINE_MIN,
     NGX_MAIL_SMTP_EXT_BUFFER_MIN / 2
 };
 
 /* 0, or RFC 5321, 4.5.3.1.6, at least */
-static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_text_line_bounds = {
+static ngx_smtp_conf_sizes_t  ngx_mail_smtp_ext_text_line_bounds = {
     ngx_mail_smtp_ext_check_text_line, NGX_MAIL_SMTP_EXT_TEXT_LINE_MIN,
     1024 * 1024 * 1024
 };
 
-static ngx_mail_smtp_ext_bounds_t  ngx_mail_smtp_ext_body_bounds = {
-    ngx_mail_smtp_ext_check, 4096, 1024 * 1024 * 1024
+static ngx_smtp_conf_sizes_t  ngx_mail_smtp_ext_body_bounds = {
+    ngx_smtp_conf_check_size, 4096, 1024 * 1024 * 1024
 };
 
 
@@ -214,28 +212,28 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, command_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_data_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, data_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_send_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, send_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_transaction_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, transaction_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_session_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
@@ -246,28 +244,28 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
 
     { ngx_string("smtp_bare_newline"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, bare_newline),
       &ngx_mail_smtp_ext_bare_newlines },
 
     { ngx_string("smtp_vrfy"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, queries[NGX_SMTP_QUERY_VRFY]),
       &ngx_mail_smtp_ext_vrfys },
 
     { ngx_string("smtp_expn"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, queries[NGX_SMTP_QUERY_EXPN]),
       &ngx_mail_smtp_ext_queries },
 
     { ngx_string("smtp_etrn"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, queries[NGX_SMTP_QUERY_ETRN]),
       &ngx_mail_smtp_ext_queries },
@@ -316,14 +314,14 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
 
     { ngx_string("smtp_nul"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, strict.nul),
       &ngx_mail_smtp_ext_stricts },
 
     { ngx_string("smtp_header_8bit"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, strict.header_8bit),
       &ngx_mail_smtp_ext_stricts },
@@ -337,7 +335,7 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
 
     { ngx_string("smtp_early_talker"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, strict.early_talker),
       &ngx_mail_smtp_ext_stricts },
@@ -351,7 +349,7 @@ static ngx_command_t  ngx_mail_smtp_ext_commands[] = {
 
     { ngx_string("smtp_helo_syntax"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_service_t, strict.helo_syntax),
       &ngx_mail_smtp_ext_helos },
@@ -612,7 +610,10 @@ static char *
 ngx_mail_smtp_ext_merge_submission(ngx_conf_t *cf, ngx_smtp_service_t *prev,
     ngx_smtp_service_t *conf)
 {
-    ngx_uint_t  *etrn;
+    ngx_uint_t                *etrn;
+    ngx_mail_core_srv_conf_t  *cscf;
+
+    cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
 
     ngx_conf_merge_value(conf->submission, prev->submission, 0);
     ngx_conf_merge_value(conf->auth_required, prev->auth_required,
@@ -628,7 +629,8 @@ ngx_mail_smtp_ext_merge_submission(ngx_conf_t *cf, ngx_smtp_service_t *prev,
 
     if (*etrn != NGX_CONF_UNSET_UINT && *etrn != NGX_SMTP_QUERY_OFF) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"smtp_etrn\" is not for \"smtp_submission\"");
+                      "\"smtp_etrn\" is not for \"smtp_submission\" "
+                      "in server in %s:%ui", cscf->file_name, cscf->line);
         return NGX_CONF_ERROR;
     }
 
@@ -684,6 +686,8 @@ ngx_mail_smtp_ext_merge_server(ngx_conf_t *cf, ngx_smtp_service_t *prev,
 
     conf->starttls = (sslcf->ssl.ctx == NULL) ? NGX_SMTP_STARTTLS_OFF
                                               : sslcf->starttls;
+    conf->tls = (conf->starttls != NGX_SMTP_STARTTLS_OFF
+                 || ngx_smtp_mail_ssl_on(sslcf));
 #endif
 
     conf->server_name = cscf->server_name;
@@ -711,7 +715,7 @@ ngx_mail_smtp_ext_merge_server(ngx_conf_t *cf, ngx_smtp_service_t *prev,
 
 #endif
 
-    if (conf->lmtp && ngx_mail_smtp_ext_lmtp(cf, cscf) != NGX_CONF_OK) {
+    if (ngx_mail_smtp_ext_listen(cf, conf, cscf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -723,11 +727,13 @@ ngx_mail_smtp_ext_merge_server(ngx_conf_t *cf, ngx_smtp_service_t *prev,
 }
 
 
-/* RFC 2033, 5: "it MUST NOT be used on the TCP service port 25" */
+/* the addresses of a server{}, against what it is to speak there */
 
 static char *
-ngx_mail_smtp_ext_lmtp(ngx_conf_t *cf, ngx_mail_core_srv_conf_t *cscf)
+ngx_mail_smtp_ext_listen(ngx_conf_t *cf, ngx_smtp_service_t *conf,
+    ngx_mail_core_srv_conf_t *cscf)
 {
+    in_port_t                   port;
     ngx_uint_t                  i;
     ngx_mail_listen_t          *ls;
     ngx_mail_core_main_conf_t  *cmcf;
@@ -738,15 +744,37 @@ ngx_mail_smtp_ext_lmtp(ngx_conf_t *cf, ngx_mail_core_srv_conf_t *cscf)
 
     for (i = 0; i < cmcf->listen.nelts; i++) {
 
-        if (ls[i].ctx == cscf->ctx
-            && ngx_inet_get_port(ls[i].sockaddr) == NGX_MAIL_SMTP_EXT_PORT)
-        {
+        if (ls[i].ctx != cscf->ctx) {
+            continue;
+        }
+
+        port = ngx_inet_get_port(ls[i].sockaddr);
+
+        /* RFC 2033, 5: "it MUST NOT be used on the TCP service port 25" */
+
+        if (conf->lmtp && port == NGX_MAIL_SMTP_EXT_PORT) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "\"smtp_lmtp\" is not for port %d "
                           "in server in %s:%ui", NGX_MAIL_SMTP_EXT_PORT,
                           cscf->file_name, cscf->line);
             return NGX_CONF_ERROR;
         }
+
+#if (NGX_MAIL_SSL)
+        if (ls[i].ssl) {
+            conf->tls = 1;
+            continue;
+        }
+
+        /* RFC 8314, 3.3: clients wait for a handshake, and we for them */
+
+        if (port == NGX_MAIL_SMTP_EXT_PORT_TLS && !conf->tls) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "port %d is for TLS, and \"listen\" has no \"ssl\" "
+                          "in server in %s:%ui", NGX_MAIL_SMTP_EXT_PORT_TLS,
+                          cscf->file_name, cscf->line);
+        }
+#endif
     }
 
     return NGX_CONF_OK;
@@ -764,6 +792,7 @@ ngx_mail_smtp_ext_merge_path(ngx_conf_t *cf, ngx_smtp_service_t *prev,
 {
     u_char           *p;
     size_t            len;
+    ngx_file_info_t   fi;
     ngx_path_init_t   init;
 
     len = sizeof(NGX_HTTP_CLIENT_TEMP_PATH) - 1;
@@ -783,8 +812,25 @@ ngx_mail_smtp_ext_merge_path(ngx_conf_t *cf, ngx_smtp_service_t *prev,
     init.name.len = ngx_sprintf(p + len, "smtp%s%Z", len ? "" : "_temp")
                     - p - 1;
 
-    return ngx_conf_merge_path_value(cf, &conf->temp_path, prev->temp_path,
-                                     &init);
+    if (ngx_conf_merge_path_value(cf, &conf->temp_path, prev->temp_path,
+                                  &init)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* nginx makes the folder, and takes whatever is there already for one */
+
+    if (ngx_file_info(conf->temp_path->name.data, &fi) != NGX_FILE_ERROR
+        && !ngx_is_dir(&fi))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"smtp_temp_path\" \"%V\" is no directory",
+                      &conf->temp_path->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -835,30 +881,14 @@ ngx_mail_smtp_ext_no_auth_http(ngx_conf_t *cf)
 
 
 static char *
-ngx_mail_smtp_ext_check(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_mail_smtp_ext_bounds_t *bounds = post;
-    size_t *sp = data;
-
-    if (*sp < bounds->low || *sp > bounds->high) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "value must be between %uz and %uz",
-                           bounds->low, bounds->high);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
 ngx_mail_smtp_ext_check_text_line(ngx_conf_t *cf, void *post, void *data)
 {
     size_t *sp = data;
 
     /* no limit */
 
-    return (*sp == 0) ? NGX_CONF_OK : ngx_mail_smtp_ext_check(cf, post, data);
+    return (*sp == 0) ? NGX_CONF_OK
+                      : ngx_smtp_conf_check_size(cf, post, data);
 }
 
 

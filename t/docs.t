@@ -85,7 +85,12 @@ $t->certificate('docs', is_ca => 1);
 for my $block (@blocks) {
     my ($rc, $out) = $t->test_conf(whole($block->{text}));
 
-    is $rc, 0, "$block->{file}:$block->{line}"
+    # nor is there anything that nginx warns of, but for its own reasons
+
+    $out = join '', grep { !/\[warn\].*(?:conflicting|deprecated|protocol op)/ }
+                    split /^/, $out;
+
+    ok $rc == 0 && $out !~ /\[warn\]/, "$block->{file}:$block->{line}"
         or diag $out, $t->read_file('test.conf');
 }
 
@@ -126,8 +131,14 @@ sub whole {
         my $protocol = $text =~ /^\s*protocol\s/m
                        ? '' : 'protocol smtp_ext;';
 
+        # the rest of that server has TLS, where users log in
+
+        my $tls = $text =~ /^\s*smtp_auth_http\s/m && $text !~ /starttls/
+                  ? "starttls on; ssl_certificate $dir/docs.crt;
+                     ssl_certificate_key $dir/docs.key;" : '';
+
         $text = "mail {\n" . upstreams($text)
-                . "server {\n$listen $protocol\n$text}\n}\n";
+                . "server {\n$listen $protocol\n$tls\n$text}\n}\n";
 
     } elsif (($where // '') eq 'http') {
         $text = "http {\n$text}\n";

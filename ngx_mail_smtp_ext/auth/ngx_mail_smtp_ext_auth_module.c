@@ -38,10 +38,13 @@ static char *ngx_mail_smtp_ext_auth_nginx_header(ngx_conf_t *cf,
     ngx_smtp_auth_nginx_t *nginx, ngx_str_t *value);
 static void ngx_mail_smtp_ext_auth_merge_nginx(ngx_conf_t *cf,
     ngx_smtp_auth_conf_t *prev, ngx_smtp_auth_conf_t *conf);
+static void ngx_mail_smtp_ext_auth_service(ngx_conf_t *cf,
+    ngx_smtp_auth_conf_t *conf, ngx_mail_core_srv_conf_t *cscf);
 static ngx_uint_t ngx_mail_smtp_ext_auth_smtp_auth(ngx_conf_t *cf,
     ngx_smtp_auth_conf_t *conf);
 
 
+extern ngx_module_t  ngx_mail_smtp_ext_module;
 extern ngx_module_t  ngx_mail_auth_http_module;
 static ngx_int_t ngx_mail_smtp_ext_auth_init(ngx_cycle_t *cycle);
 
@@ -55,7 +58,7 @@ static ngx_uint_t  ngx_mail_smtp_ext_auth_secret_made;
 
 
 static ngx_conf_num_bounds_t  ngx_mail_smtp_ext_auth_iterations_bounds = {
-    ngx_conf_check_num_bounds, NGX_SMTP_SASL_ITERATIONS_MIN,
+    ngx_smtp_conf_check_num, NGX_SMTP_SASL_ITERATIONS_MIN,
     NGX_SMTP_SASL_ITERATIONS_MAX
 };
 
@@ -99,14 +102,14 @@ static ngx_command_t  ngx_mail_smtp_ext_auth_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_auth_conf_t, http_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_auth_http_connect_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_auth_conf_t, http_connect_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_auth_http_pass_client_cert"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_FLAG,
@@ -295,6 +298,10 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_smtp_auth_conf_t  *prev = parent;
     ngx_smtp_auth_conf_t  *conf = child;
 
+    ngx_mail_core_srv_conf_t  *cscf;
+
+    cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
+
     if (conf->http == NULL) {
         conf->http = prev->http;
     }
@@ -306,7 +313,8 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"smtp_auth_methods\" is set, but no "
-                      "\"smtp_auth_http\" for the server");
+                      "\"smtp_auth_http\" for the server in %s:%ui",
+                      cscf->file_name, cscf->line);
         return NGX_CONF_ERROR;
     }
 
@@ -334,7 +342,8 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->rcpt == 1 && conf->http == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"smtp_auth_rcpt\" is set, but no "
-                      "\"smtp_auth_http\" for the server");
+                      "\"smtp_auth_http\" for the server in %s:%ui",
+                      cscf->file_name, cscf->line);
         return NGX_CONF_ERROR;
     }
 
@@ -378,7 +387,53 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->oauth_configuration,
                              prev->oauth_configuration, "");
 
+    ngx_mail_smtp_ext_auth_service(cf, conf, cscf);
+
     return NGX_CONF_OK;
+}
+
+
+/* what others have to know of it; and whether all of it is in vain */
+
+static void
+ngx_mail_smtp_ext_auth_service(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf,
+    ngx_mail_core_srv_conf_t *cscf)
+{
+    ngx_uint_t           i, methods;
+    ngx_smtp_service_t  *service;
+
+    service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
+
+    if (service->server_name.len == 0) {
+        /* a server{} of another protocol */
+        return;
+    }
+
+    methods = conf->methods;
+
+    if (!service->tls) {
+        methods &= ~(NGX_CONF_BITMASK_SET|NGX_SMTP_SASL_PLUS
+                     |NGX_SMTP_SASL_EXTERNAL);
+
+        for (i = 0; ngx_smtp_sasl_table[i] && conf->require_tls; i++) {
+            if (ngx_smtp_sasl_table[i]->plaintext) {
+                methods &= ~ngx_smtp_sasl_table[i]->bit;
+            }
+        }
+    }
+
+    service->login = conf->methods == 0 ? NGX_SMTP_LOGIN_NONE
+                     : methods ? NGX_SMTP_LOGIN_OFFERED
+                     : NGX_SMTP_LOGIN_NEVER;
+    service->asks_rcpt = conf->rcpt;
+
+    if (service->login == NGX_SMTP_LOGIN_NEVER) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "nobody can log in: AUTH is for TLS only, unless "
+                      "\"smtp_auth_require_tls\" is off, and there is "
+                      "neither \"starttls\" nor \"listen ... ssl\" "
+                      "in server in %s:%ui", cscf->file_name, cscf->line);
+    }
 }
 
 

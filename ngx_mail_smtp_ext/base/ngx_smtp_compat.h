@@ -34,4 +34,13 @@
 #endif
 
 
+/* "ssl on" for all of a server{} went with 1.25.1 */
+
+#if (nginx_version >= 1025001)
+#define ngx_smtp_mail_ssl_on(sslcf)  0
+#else
+#define ngx_smtp_mail_ssl_on(sslcf)  ((sslcf)->enable == 1)
+#endif
+
+
 #endif /* _NGX_SMTP_COMPAT_H_INCLUDED_ */

@@ -108,6 +108,9 @@ struct ngx_smtp_service_s {
     ngx_array_t         *xforward_from;
 
     ngx_uint_t           starttls;           /* NGX_SMTP_STARTTLS_* */
+    ngx_uint_t           tls;                /* by STARTTLS, or by "listen" */
+    ngx_uint_t           login;              /* NGX_SMTP_LOGIN_*; by auth/ */
+    ngx_uint_t           asks_rcpt;          /* smtp_auth_rcpt; by auth/ */
     ngx_uint_t           verify_client;      /* NGX_SMTP_VERIFY_* */
     ngx_uint_t           bare_newline;       /* NGX_SMTP_BARE_* */
     ngx_smtp_strict_t    strict;
@@ -119,6 +122,11 @@ struct ngx_smtp_service_s {
     ngx_flag_t           received_client;    /* Received says who it is */
 };
 
+
+/* whether clients can log in */
+#define NGX_SMTP_LOGIN_NONE      0           /* nothing is configured */
+#define NGX_SMTP_LOGIN_NEVER     1           /* it is never offered */
+#define NGX_SMTP_LOGIN_OFFERED   2
 
 #define NGX_SMTP_BARE_REJECT     0
 #define NGX_SMTP_BARE_NORMALISE  1

@@ -228,6 +228,10 @@ ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has a cache, but is not asked at \"rcpt\"";
     }
 
+    if (hook->body && !(hook->stages & NGX_SMTP_HOOK_DATA)) {
+        return "has a body, but is not asked at \"data\"";
+    }
+
     hcf->stages |= hook->stages;
 
     return NGX_CONF_OK;

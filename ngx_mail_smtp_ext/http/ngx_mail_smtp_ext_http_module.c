@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_http.h>
 #include <ngx_smtp_http_private.h>
 
@@ -48,28 +49,28 @@ static ngx_command_t  ngx_mail_smtp_ext_http_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_http_conf_t, timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_http_connect_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_http_conf_t, connect_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_http_send_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_http_conf_t, send_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_http_read_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_http_conf_t, read_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_http_buffer_size"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
@@ -87,7 +88,7 @@ static ngx_command_t  ngx_mail_smtp_ext_http_commands[] = {
 
     { ngx_string("smtp_http_ssl_protocols"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
-      ngx_conf_set_bitmask_slot,
+      ngx_smtp_conf_set_bitmask_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_http_conf_t, tls.protocols),
       &ngx_mail_smtp_ext_http_protocols },

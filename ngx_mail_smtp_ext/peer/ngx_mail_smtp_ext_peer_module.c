@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_peer.h>
 #include <ngx_smtp_peer_private.h>
 
@@ -40,7 +41,7 @@ extern ngx_module_t  ngx_mail_module;
 
 
 static ngx_conf_num_bounds_t  ngx_mail_smtp_ext_peer_keepalive_bounds = {
-    ngx_conf_check_num_bounds, 0, NGX_SMTP_PEER_KEEP_MAX
+    ngx_smtp_conf_check_num, 0, NGX_SMTP_PEER_KEEP_MAX
 };
 
 

@@ -43,6 +43,9 @@ static ngx_int_t ngx_smtp_upstream_bind(ngx_conf_t *cf,
     ngx_smtp_peer_conf_t *conf, ngx_smtp_upstream_t *upstream);
 static ngx_int_t ngx_smtp_upstream_resolve(ngx_conf_t *cf,
     ngx_smtp_upstream_t *upstream, ngx_uint_t resolver);
+static ngx_uint_t ngx_smtp_upstream_is_word(ngx_str_t *url);
+static void ngx_smtp_upstream_misspelt(ngx_conf_t *cf,
+    ngx_smtp_upstream_t *upstream, ngx_smtp_server_conf_t *sc);
 static ngx_int_t ngx_smtp_upstream_init(ngx_conf_t *cf,
     ngx_smtp_upstream_t *upstream);
 static ngx_int_t ngx_smtp_upstream_check(ngx_conf_t *cf,
@@ -370,6 +373,59 @@ ngx_smtp_upstream_bind(ngx_conf_t *cf, ngx_smtp_peer_conf_t *conf,
 }
 
 
+/* a host without a domain and a port, that may be the name of a group */
+
+static ngx_uint_t
+ngx_smtp_upstream_is_word(ngx_str_t *url)
+{
+    size_t  i;
+
+    for (i = 0; i < url->len; i++) {
+        if (url->data[i] == '.' || url->data[i] == ':') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/*
+ * With a resolver the name of a group that is misspelt would be that of a
+ * host, which is not missed before mail comes.  Networks of containers have
+ * such hosts, so it is a warning, and only where there are groups.
+ */
+
+static void
+ngx_smtp_upstream_misspelt(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream,
+    ngx_smtp_server_conf_t *sc)
+{
+    ngx_uint_t              i;
+    ngx_smtp_upstream_t   **upstreams;
+    ngx_smtp_peer_conf_t   *conf;
+
+    if (upstream->defined || !ngx_smtp_upstream_is_word(&sc->url)) {
+        return;
+    }
+
+    conf = ngx_mail_smtp_ext_peer_conf(cf);
+    upstreams = conf->upstreams.elts;
+
+    for (i = 0; i < conf->upstreams.nelts; i++) {
+
+        if (!upstreams[i]->defined) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"%V\" is no \"smtp_upstream\", it is taken for the "
+                      "name of a host in %s:%ui",
+                      &sc->url, sc->file_name, sc->line);
+        return;
+    }
+}
+
+
 /* addresses for the names that can't wait for the run time */
 
 static ngx_int_t
@@ -411,6 +467,7 @@ ngx_smtp_upstream_resolve(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream,
         }
 
         if (resolver) {
+            ngx_smtp_upstream_misspelt(cf, upstream, &sc[i]);
             continue;
         }
 
@@ -422,8 +479,11 @@ ngx_smtp_upstream_resolve(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream,
         if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
             if (u.err) {
                 ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                              "%s in upstream \"%V\" in %s:%ui",
-                              u.err, &u.url, sc[i].file_name, sc[i].line);
+                              "%s in upstream \"%V\"%s in %s:%ui",
+                              u.err, &u.url,
+                              ngx_smtp_upstream_is_word(&u.url)
+                              ? ", and there is no such \"smtp_upstream\"" : "",
+                              sc[i].file_name, sc[i].line);
             }
 
             return NGX_ERROR;

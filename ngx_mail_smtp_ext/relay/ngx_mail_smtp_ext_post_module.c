@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_post.h>
 
 
@@ -37,14 +38,14 @@ static ngx_command_t  ngx_mail_smtp_ext_post_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_post_conf_t, timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_pass_http_read_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_post_conf_t, read_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_pass_http_recipients"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,

@@ -36,6 +36,7 @@ static void ngx_mail_smtp_ext_relay_merge_identity(
     ngx_smtp_relay_conf_t *prev, ngx_smtp_relay_conf_t *conf);
 static char *ngx_mail_smtp_ext_relay_nginx(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_uint_t ngx_mail_smtp_ext_relay_tcp(ngx_smtp_service_t *service);
 static ngx_uint_t ngx_mail_smtp_ext_relay_smtps(ngx_smtp_service_t *service);
 
 
@@ -135,7 +136,7 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
 
     { ngx_string("smtp_next_upstream"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
-      ngx_conf_set_bitmask_slot,
+      ngx_smtp_conf_set_bitmask_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, next),
       &ngx_mail_smtp_ext_relay_next },
@@ -156,14 +157,14 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
 
     { ngx_string("smtp_pass_mode"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, mode),
       &ngx_mail_smtp_ext_relay_modes },
 
     { ngx_string("smtp_pass_8bit"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, eight_bit),
       &ngx_mail_smtp_ext_relay_8bits },
@@ -177,7 +178,7 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
 
     { ngx_string("smtp_pass_tls"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, tls_mode),
       &ngx_mail_smtp_ext_relay_tls_modes },
@@ -191,7 +192,7 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
 
     { ngx_string("smtp_pass_ssl_protocols"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
-      ngx_conf_set_bitmask_slot,
+      ngx_smtp_conf_set_bitmask_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, tls.protocols),
       &ngx_mail_smtp_ext_relay_ssl_protocols },
@@ -282,7 +283,7 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
 
     { ngx_string("smtp_pass_auth"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, auth.mode),
       &ngx_mail_smtp_ext_relay_auth_modes },
@@ -310,28 +311,28 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
 
     { ngx_string("smtp_pass_auth_methods"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
-      ngx_conf_set_bitmask_slot,
+      ngx_smtp_conf_set_bitmask_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, auth.methods),
       &ngx_mail_smtp_ext_relay_auth_methods },
 
     { ngx_string("smtp_pass_auth_security"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, auth.security),
       &ngx_mail_smtp_ext_relay_auth_security },
 
     { ngx_string("smtp_pass_proxy_protocol"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, proxy_protocol),
       &ngx_mail_smtp_ext_relay_proxy_protocol },
 
     { ngx_string("smtp_pass_xclient"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, xclient),
       &ngx_mail_smtp_ext_relay_xclient },
@@ -348,49 +349,49 @@ static ngx_command_t  ngx_mail_smtp_ext_relay_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, connect_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_pass_greeting_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, greeting_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_pass_mail_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, mail_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_pass_rcpt_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, rcpt_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_pass_data_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, data_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_pass_send_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, send_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     { ngx_string("smtp_pass_final_timeout"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_relay_conf_t, final_timeout),
-      NULL },
+      &ngx_smtp_conf_time_post },
 
     /* of nginx's proxy module, to which it is passed on */
 
@@ -578,8 +579,10 @@ static char *
 ngx_mail_smtp_ext_relay_merge_auth(ngx_conf_t *cf, ngx_smtp_relay_conf_t *prev,
     ngx_smtp_relay_conf_t *conf, ngx_smtp_service_t *service)
 {
-    ngx_smtp_client_auth_t  *auth;
+    ngx_smtp_client_auth_t    *auth;
+    ngx_mail_core_srv_conf_t  *cscf;
 
+    cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
     auth = &conf->auth;
 
     ngx_conf_merge_value(conf->nginx_auth, prev->nginx_auth, 0);
@@ -617,16 +620,28 @@ ngx_mail_smtp_ext_relay_merge_auth(ngx_conf_t *cf, ngx_smtp_relay_conf_t *prev,
     if (auth->mode == NGX_SMTP_PASS_AUTH_OWN
         && (auth->own.user.len == 0 || auth->own.secret.len == 0))
     {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"smtp_pass_auth own\" needs "
-                           "\"smtp_pass_auth_user\" and one of "
-                           "\"smtp_pass_auth_password_file\" and "
-                           "\"smtp_pass_auth_token_file\"");
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"smtp_pass_auth own\" needs "
+                      "\"smtp_pass_auth_user\" and one of "
+                      "\"smtp_pass_auth_password_file\" and "
+                      "\"smtp_pass_auth_token_file\" for server in %s:%ui",
+                      cscf->file_name, cscf->line);
         return NGX_CONF_ERROR;
     }
 
     if (auth->mode == NGX_SMTP_PASS_AUTH_CLIENT) {
         service->keep_passwd = 1;
+    }
+
+    if (auth->mode != NGX_SMTP_PASS_AUTH_OFF
+        && auth->security == NGX_SMTP_PASS_AUTH_VERIFIED
+        && !conf->tls.verify && ngx_mail_smtp_ext_relay_tcp(service))
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"smtp_pass_auth\" says no password over TCP: "
+                      "\"smtp_pass_auth_security\" is \"verified\", and no "
+                      "\"smtp_pass_ssl_trusted_certificate\" is there "
+                      "for server in %s:%ui", cscf->file_name, cscf->line);
     }
 
     return NGX_CONF_OK;
@@ -700,6 +715,29 @@ ngx_mail_smtp_ext_relay_tls(ngx_conf_t *cf, ngx_smtp_relay_conf_t *conf,
     }
 
     return ngx_smtp_client_tags(cf->pool, conf);
+}
+
+
+/* a socket of this machine is safe as it is */
+
+static ngx_uint_t
+ngx_mail_smtp_ext_relay_tcp(ngx_smtp_service_t *service)
+{
+    ngx_uint_t         i;
+    ngx_smtp_dest_t  **dest;
+
+    dest = service->dests->elts;
+
+    for (i = 0; i < service->dests->nelts; i++) {
+        if (dest[i]->type->query && dest[i]->url.len
+            && ngx_strnstr(dest[i]->url.data, "://unix:", dest[i]->url.len)
+               == NULL)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include <ngx_mail.h>
 #include <ngx_smtp_cidr.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_route.h>
 
 
@@ -30,6 +31,12 @@ static void *ngx_mail_smtp_ext_route_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf,
     void *parent, void *child);
 
+static ngx_int_t ngx_mail_smtp_ext_route_check(ngx_conf_t *cf,
+    ngx_mail_smtp_ext_route_srv_conf_t *prev,
+    ngx_mail_smtp_ext_route_srv_conf_t *conf);
+static void ngx_mail_smtp_ext_route_check_open(ngx_conf_t *cf,
+    ngx_array_t *routes);
+static ngx_uint_t ngx_mail_smtp_ext_route_anchored(ngx_str_t *pattern);
 static ngx_int_t ngx_mail_smtp_ext_route_dests(ngx_conf_t *cf,
     ngx_mail_smtp_ext_route_srv_conf_t *conf);
 static ngx_int_t ngx_mail_smtp_ext_route_dest(ngx_smtp_service_t *service,
@@ -56,7 +63,7 @@ static ngx_smtp_dest_t *ngx_mail_smtp_ext_route_success_default(
 
 
 static ngx_conf_num_bounds_t  ngx_mail_smtp_ext_route_destinations = {
-    ngx_conf_check_num_bounds, 1, 1000
+    ngx_smtp_conf_check_num, 1, 1000
 };
 
 
@@ -227,6 +234,10 @@ ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf, void *parent,
         }
     }
 
+    if (ngx_mail_smtp_ext_route_check(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->routes == NULL) {
         conf->table = prev->table;
 
@@ -239,12 +250,6 @@ ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf, void *parent,
 
     if (conf->pass == NULL) {
         conf->pass = prev->pass;
-    }
-
-    if (conf->relay_from && conf->pass == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"smtp_relay_from\" needs \"smtp_pass\"");
-        return NGX_CONF_ERROR;
     }
 
     if (conf->relay_from == NULL) {
@@ -288,6 +293,146 @@ ngx_mail_smtp_ext_route_merge_srv_conf(ngx_conf_t *cf, void *parent,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * What is configured, against who can come: the levels before they are merged,
+ * so that what mail{} has for some servers is no mistake in others.
+ */
+
+static ngx_int_t
+ngx_mail_smtp_ext_route_check(ngx_conf_t *cf,
+    ngx_mail_smtp_ext_route_srv_conf_t *prev,
+    ngx_mail_smtp_ext_route_srv_conf_t *conf)
+{
+    ngx_array_t               *relay_from;
+    ngx_smtp_service_t        *service;
+    ngx_mail_core_srv_conf_t  *cscf;
+
+    service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
+    cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
+
+    if (service->server_name.len == 0) {
+
+        /* nginx's own proxy would read none of it, and do as it likes */
+
+        if (conf->pass || conf->routes || conf->relay_from) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"%s\" needs \"protocol smtp_ext\", which is not "
+                          "there for server in %s:%ui",
+                          conf->pass ? "smtp_pass"
+                          : conf->routes ? "smtp_recipient"
+                          : "smtp_relay_from", cscf->file_name, cscf->line);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if (conf->relay_from && conf->pass == NULL && prev->pass == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"smtp_relay_from\" needs \"smtp_pass\" "
+                      "for server in %s:%ui", cscf->file_name, cscf->line);
+        return NGX_ERROR;
+    }
+
+    /* LMTP is for machines that are known; a login says who it is */
+
+    if (!service->lmtp && !service->auth_required) {
+        ngx_mail_smtp_ext_route_check_open(cf, conf->routes);
+    }
+
+    relay_from = conf->relay_from ? conf->relay_from : prev->relay_from;
+
+    /* with XCLIENT a proxy in front says who has logged in */
+
+    if (relay_from || service->xclient_from
+        || service->login == NGX_SMTP_LOGIN_OFFERED)
+    {
+        return NGX_OK;
+    }
+
+    if (service->auth_required) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%s\" wants a login, and nobody can log in: no "
+                      "\"smtp_auth_http\" with a method that can be used, no "
+                      "\"smtp_relay_from\" for server in %s:%ui",
+                      service->submission ? "smtp_submission"
+                                          : "smtp_auth_required",
+                      cscf->file_name, cscf->line);
+        return NGX_ERROR;
+    }
+
+    if (conf->pass && !service->asks_rcpt
+        && service->login == NGX_SMTP_LOGIN_NONE)
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"smtp_pass\" is for clients that log in or that "
+                      "\"smtp_relay_from\" names, and there are none of them: "
+                      "\"smtp_recipient\" may be meant, for server in %s:%ui",
+                      cscf->file_name, cscf->line);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Rules by which anybody may send to strangers: all recipients, and expressions
+ * that have nothing to say about the end of a domain, as those of "@a.example"
+ * match "@a.example.net".
+ */
+
+static void
+ngx_mail_smtp_ext_route_check_open(ngx_conf_t *cf, ngx_array_t *routes)
+{
+    ngx_uint_t          i, n;
+    ngx_smtp_route_t  **route;
+
+    n = routes ? routes->nelts : 0;
+    route = n ? routes->elts : NULL;
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_strncmp(route[i]->dest->type->scheme.data, "smtp", 4) != 0) {
+            continue;
+        }
+
+        if (route[i]->kind == NGX_SMTP_ROUTE_ANY) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"smtp_recipient *\" makes an open relay, unless "
+                          "\"%V\" refuses what it should in %s:%ui",
+                          &route[i]->dest->url, route[i]->file_name,
+                          route[i]->line);
+
+        } else if (route[i]->kind == NGX_SMTP_ROUTE_REGEX
+                   && !ngx_mail_smtp_ext_route_anchored(&route[i]->pattern))
+        {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"smtp_recipient %V\" matches domains of strangers: "
+                          "there is no \"$\" at its end in %s:%ui",
+                          &route[i]->pattern, route[i]->file_name,
+                          route[i]->line);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_mail_smtp_ext_route_anchored(ngx_str_t *pattern)
+{
+    u_char  *last;
+
+    last = pattern->data + pattern->len;
+
+    if (last[-1] == '$') {
+        return last[-2] != '\\';
+    }
+
+    /* "\z" and "\Z", or groups that may have theirs inside */
+
+    return last[-1] == ')' || last[-2] == '\\';
 }
 
 

@@ -67,7 +67,9 @@ ngx_smtp_route_pattern(ngx_conf_t *cf, ngx_smtp_route_t *route)
 
     if (rc == NGX_DECLINED) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid recipient \"%V\"", pattern);
+                           "invalid recipient \"%V\": an address, "
+                           "\"@domain\", \"@.domain\", \"~regex\", "
+                           "\"postmaster\" or \"*\" is expected", pattern);
         return NGX_ERROR;
     }
 

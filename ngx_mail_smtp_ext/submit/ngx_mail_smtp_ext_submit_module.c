@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_core.h>
 #include <ngx_smtp_submit.h>
 
@@ -70,7 +71,7 @@ static ngx_command_t  ngx_mail_smtp_ext_submit_commands[] = {
 
     { ngx_string("smtp_sender_check"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_submit_conf_t, sender_check),
       &ngx_mail_smtp_ext_submit_sender_checks },
@@ -98,7 +99,7 @@ static ngx_command_t  ngx_mail_smtp_ext_submit_commands[] = {
 
     { ngx_string("smtp_from_check"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_smtp_conf_set_enum_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_submit_conf_t, from_check),
       &ngx_mail_smtp_ext_submit_from_checks },
@@ -112,7 +113,7 @@ static ngx_command_t  ngx_mail_smtp_ext_submit_commands[] = {
 
     { ngx_string("smtp_header_repair"),
       NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_1MORE,
-      ngx_conf_set_bitmask_slot,
+      ngx_smtp_conf_set_bitmask_slot,
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_submit_conf_t, header_repair),
       &ngx_mail_smtp_ext_submit_repairs },
@@ -187,7 +188,8 @@ ngx_mail_smtp_ext_submit_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_smtp_submit_conf_t *prev = parent;
     ngx_smtp_submit_conf_t *conf = child;
 
-    ngx_smtp_service_t  *service;
+    ngx_smtp_service_t        *service;
+    ngx_mail_core_srv_conf_t  *cscf;
 
     /* merged already: its module is the first in the list */
 
@@ -219,8 +221,11 @@ ngx_mail_smtp_ext_submit_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     if ((conf->header_repair & NGX_SMTP_SUBMIT_REPAIR_OFF)
         && (conf->header_repair & NGX_SMTP_SUBMIT_REPAIR_ALL))
     {
+        cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
+
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"smtp_header_repair\" has \"off\" and others");
+                      "\"smtp_header_repair\" has \"off\" and others "
+                      "in server in %s:%ui", cscf->file_name, cscf->line);
         return NGX_CONF_ERROR;
     }
 

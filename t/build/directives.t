@@ -86,7 +86,7 @@ for my $file (glob("$source/*_module.c $source/*/*_module.c")) {
 
             # variables are none of these
 
-            my ($slot, $field) = $rest =~ /ngx_conf_set_(\w+)_slot.*
+            my ($slot, $field) = $rest =~ /ngx_(?:smtp_)?conf_set_(\w+)_slot.*
                                            offsetof\(\w+,\s*(\w+)\)/sx;
 
             $value{$name} = in_words($slot, $merged{$field})

@@ -68,6 +68,7 @@ mail {
         listen     127.0.0.1:%%PORT_smtp%%;
         protocol   smtp_ext;
         smtp_pass  127.0.0.1:25;
+        smtp_relay_from  127.0.0.1;
         $server
     }
 }

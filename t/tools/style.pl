@@ -45,7 +45,7 @@ my %may = (
     hook => [ 'core', 'esmtp', 'proto', 'http', 'base' ],
     relay => [ 'core', 'esmtp', 'proto', 'peer', 'spool', 'http', 'base' ],
     log => [ 'core' ],
-    '.' => [ 'core', 'server' ],
+    '.' => [ 'base', 'core', 'server' ],
 );
 
 # nginx changes: one place to mend
