@@ -53,8 +53,11 @@ static void ngx_smtp_relay_attach(ngx_smtp_relay_t *relay,
 static void ngx_smtp_relay_log_tls(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_retire(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_ready(ngx_smtp_client_t *client);
+static void ngx_smtp_relay_put_off(ngx_smtp_relay_t *relay, ngx_uint_t why,
+    ngx_uint_t failed);
 static ngx_uint_t ngx_smtp_relay_may_retry(ngx_smtp_relay_t *relay,
     ngx_uint_t why);
+static void ngx_smtp_relay_again(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_no_server(ngx_smtp_relay_t *relay);
 
 
@@ -452,9 +455,12 @@ void
 ngx_smtp_relay_retry(ngx_smtp_relay_t *relay, ngx_uint_t why,
     ngx_uint_t failed)
 {
-    relay->why = why;
+    if (relay->reading_spool) {
+        ngx_smtp_relay_put_off(relay, why, failed);
+        return;
+    }
 
-    if (relay->reading_spool || ngx_smtp_relay_may_retry(relay, why)) {
+    if (ngx_smtp_relay_may_retry(relay, why)) {
         ngx_smtp_relay_next(relay, failed);
         return;
     }
@@ -465,6 +471,29 @@ ngx_smtp_relay_retry(ngx_smtp_relay_t *relay, ngx_uint_t why,
     }
 
     ngx_smtp_relay_no_server(relay);
+}
+
+
+/* the buffer is a thread's; its end brings us back here: why 0: as again() */
+
+static void
+ngx_smtp_relay_put_off(ngx_smtp_relay_t *relay, ngx_uint_t why,
+    ngx_uint_t failed)
+{
+    relay->why = why;
+    relay->failed = failed;
+}
+
+
+void
+ngx_smtp_relay_resume(ngx_smtp_relay_t *relay)
+{
+    if (relay->why) {
+        ngx_smtp_relay_retry(relay, relay->why, relay->failed);
+
+    } else {
+        ngx_smtp_relay_again(relay);
+    }
 }
 
 
@@ -489,11 +518,6 @@ ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed)
 
     relay->held = 0;
     relay->delivery->ready = 0;
-
-    if (relay->reading_spool) {
-        /* the buffer is the thread's; its end brings us back here */
-        return;
-    }
 
     if (relay->got) {
         relay->got = 0;
@@ -771,16 +795,7 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
     }
 
     if (stale) {
-
-        /* the server is not to blame, and it may well be there */
-
-        if (relay->got) {
-            ngx_smtp_relay_connect(relay);
-            return;
-        }
-
-        relay->tries = 0;
-        ngx_smtp_relay_next(relay, 0);
+        ngx_smtp_relay_again(relay);
         return;
     }
 
@@ -799,6 +814,26 @@ ngx_smtp_relay_failed(ngx_smtp_client_t *client)
     }
 
     ngx_smtp_relay_retry(relay, why, 1);
+}
+
+
+/* the server is not to blame, and it may well be there */
+
+static void
+ngx_smtp_relay_again(ngx_smtp_relay_t *relay)
+{
+    if (relay->reading_spool) {
+        ngx_smtp_relay_put_off(relay, 0, 0);
+        return;
+    }
+
+    if (relay->got) {
+        ngx_smtp_relay_connect(relay);
+        return;
+    }
+
+    relay->tries = 0;
+    ngx_smtp_relay_next(relay, 0);
 }
 
 

@@ -69,7 +69,8 @@ typedef struct {
 
     ngx_uint_t               tries;          /* servers so far */
     ngx_msec_t               begun_at;
-    ngx_uint_t               why;            /* retry() that has to wait */
+    ngx_uint_t               why;            /* of what resume() will do */
+    ngx_uint_t               failed;
 
     ngx_smtp_spool_reader_t  reader;
     u_char                  *raw;            /* a piece of the spool */
@@ -125,6 +126,12 @@ void ngx_smtp_relay_next(ngx_smtp_relay_t *relay, ngx_uint_t failed);
 void ngx_smtp_relay_retry(ngx_smtp_relay_t *relay, ngx_uint_t why,
     ngx_uint_t failed);
 void ngx_smtp_relay_finish(ngx_smtp_relay_t *relay);
+
+/*
+ * The server has gone while a thread was reading the spool, or writing one:
+ * what had to wait for that.
+ */
+void ngx_smtp_relay_resume(ngx_smtp_relay_t *relay);
 
 /* the reply as a verdict of ours, copied to the transaction's pool */
 ngx_int_t ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay,

@@ -307,10 +307,10 @@ ngx_smtp_relay_8bit_go_on(ngx_smtp_relay_8bit_t *eb, ngx_int_t rc)
 
     if (relay->client == NULL) {
 
-        /* the server has gone meanwhile; for another it may not be needed */
+        /* for another server it may not be needed */
 
         relay->eight_bit = NULL;
-        ngx_smtp_relay_retry(relay, relay->why, 1);
+        ngx_smtp_relay_resume(relay);
         return;
     }
 

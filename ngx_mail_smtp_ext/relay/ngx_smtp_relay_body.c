@@ -404,8 +404,7 @@ ngx_smtp_relay_body_read(ngx_smtp_op_t *op)
     relay->reading_spool = 0;
 
     if (relay->client == NULL) {
-        /* the server has gone meanwhile */
-        ngx_smtp_relay_retry(relay, relay->why, 1);
+        ngx_smtp_relay_resume(relay);
         return;
     }
 
