@@ -131,7 +131,7 @@ ngx_smtp_peer_choose(ngx_smtp_peer_t *peer)
 
     said = servers->dead;
 
-    waits = peer->busy || peer->unresolved;
+    waits = peer->busy || peer->unresolved || peer->nameless;
 
     if (server) {
         servers->dead = 0;

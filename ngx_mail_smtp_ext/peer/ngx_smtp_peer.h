@@ -156,6 +156,8 @@ typedef struct {
     unsigned                 reserved:1;         /* counts, no connection */
     unsigned                 waiting:1;          /* in upstream's queue */
     unsigned                 unresolved:1;       /* there may be a server */
+    unsigned                 nameless:1;         /* one has no address now;
+                                                    that was logged */
 
     ngx_smtp_server_t       *server;
     ngx_uint_t               server_id;

@@ -95,14 +95,16 @@ static void
 ngx_smtp_peer_resolve_handler(ngx_resolver_ctx_t *ctx)
 {
     ngx_int_t         rc;
-    ngx_uint_t        async;
+    ngx_uint_t        async, level;
     ngx_smtp_peer_t  *peer;
 
     peer = ctx->data;
     async = ctx->async;
 
     if (ctx->state) {
-        ngx_log_error(NGX_LOG_ERR, peer->log, 0,
+        level = peer->outage ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+        ngx_log_error(level, peer->log, 0,
                       "%V could not be resolved (%i: %s)",
                       &ctx->name, ctx->state,
                       ngx_resolver_strerror(ctx->state));
@@ -115,6 +117,7 @@ ngx_smtp_peer_resolve_handler(ngx_resolver_ctx_t *ctx)
     peer->resolving = NULL;
 
     if (peer->naddrs == 0) {
+        peer->nameless = 1;
         ngx_smtp_peer_free(peer, NGX_SMTP_PEER_FAILED);
     }
 

@@ -251,6 +251,10 @@ ngx_smtp_ask_try(ngx_smtp_ask_t *ask)
 
     ask->kept = 0;
 
+    if (ngx_smtp_client_loops(&ask->peer, ask->query->session)) {
+        return NGX_DECLINED;
+    }
+
     client = ngx_smtp_client_connect(&ask->peer, &ask->way);
     if (client == NULL) {
         return NGX_DECLINED;

@@ -255,6 +255,14 @@ ngx_int_t ngx_smtp_client_way(ngx_smtp_client_way_t *way,
 ngx_smtp_client_t *ngx_smtp_client_connect(ngx_smtp_peer_t *peer,
     ngx_smtp_client_way_t *way);
 
+/*
+ * Whether what peer has chosen is where the client of s has connected to: it
+ * would ask itself, and so on, with all the connections that there are.  s may
+ * be NULL.
+ */
+ngx_uint_t ngx_smtp_client_loops(ngx_smtp_peer_t *peer,
+    ngx_smtp_session_t *s);
+
 /* a kept connection is in use again; owner's pointers as above */
 ngx_smtp_client_t *ngx_smtp_client_reuse(ngx_connection_t *c);
 

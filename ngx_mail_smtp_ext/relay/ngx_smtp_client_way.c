@@ -423,3 +423,31 @@ ngx_smtp_client_tag_keep(ngx_smtp_client_way_t *way, ngx_pool_t *pool)
 
     return tag;
 }
+
+
+ngx_uint_t
+ngx_smtp_client_loops(ngx_smtp_peer_t *peer, ngx_smtp_session_t *s)
+{
+    ngx_uint_t         level;
+    ngx_connection_t  *c;
+
+    c = s ? s->connection : NULL;
+
+    /* the socket's own address, where "listen" has none */
+
+    if (c == NULL || ngx_connection_local_sockaddr(c, NULL, 0) != NGX_OK
+        || ngx_cmp_sockaddr(c->local_sockaddr, c->local_socklen,
+                            peer->sockaddr, peer->socklen, 1)
+           != NGX_OK)
+    {
+        return 0;
+    }
+
+    level = peer->outage ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+    ngx_log_error(level, peer->log, 0,
+                  "upstream %V is this server itself: mail would loop",
+                  &peer->name);
+
+    return 1;
+}

@@ -126,6 +126,8 @@ ngx_smtp_maildir_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
     rv = ngx_smtp_maildir_path_parse(cf, conf);
 
     if (rv == NGX_CONF_OK) {
+        ngx_smtp_maildir_path_check(cf, conf);
+
         dest->conf = conf;
         dest->caps = &ngx_smtp_maildir_caps;
         dest->mailbox = 1;

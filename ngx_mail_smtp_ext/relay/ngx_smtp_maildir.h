@@ -129,6 +129,10 @@ void ngx_smtp_maildir_quota_add(ngx_smtp_maildir_room_t *room, off_t size,
 char *ngx_smtp_maildir_path_parse(ngx_conf_t *cf,
     ngx_smtp_maildir_conf_t *conf);
 
+/* warns of a folder that has to be there, and is not */
+void ngx_smtp_maildir_path_check(ngx_conf_t *cf,
+    ngx_smtp_maildir_conf_t *conf);
+
 /* resolve() of the destination */
 ngx_int_t ngx_smtp_maildir_path_resolve(ngx_smtp_tx_t *tx,
     ngx_smtp_rcpt_t *rcpt);

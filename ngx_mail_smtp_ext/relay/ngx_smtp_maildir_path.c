@@ -100,6 +100,43 @@ ngx_smtp_maildir_path_parse(ngx_conf_t *cf, ngx_smtp_maildir_conf_t *conf)
 }
 
 
+void
+ngx_smtp_maildir_path_check(ngx_conf_t *cf, ngx_smtp_maildir_conf_t *conf)
+{
+    u_char           *p;
+    ngx_str_t         folder;
+    ngx_file_info_t   fi;
+
+    folder.data = conf->path.data;
+    folder.len = conf->fixed;
+
+    /* the Maildir itself is made, as are those that have variables */
+
+    while (conf->parts == NULL && folder.len > 1
+           && folder.data[folder.len - 1] != '/')
+    {
+        folder.len--;
+    }
+
+    while (folder.len > 1 && folder.data[folder.len - 1] == '/') {
+        folder.len--;
+    }
+
+    p = ngx_pnalloc(cf->pool, folder.len + 1);
+    if (p == NULL) {
+        return;
+    }
+
+    (void) ngx_cpystrn(p, folder.data, folder.len + 1);
+
+    if (ngx_file_info(p, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
+                           "folder \"%V\" of maildir \"%V\" is not there",
+                           &folder, &conf->path);
+    }
+}
+
+
 static char *
 ngx_smtp_maildir_path_parts(ngx_conf_t *cf, ngx_smtp_maildir_conf_t *conf)
 {

@@ -639,6 +639,10 @@ ngx_smtp_relay_try(ngx_smtp_relay_t *relay)
 
     relay->kept = 0;
 
+    if (ngx_smtp_client_loops(&relay->peer, tx->session)) {
+        return NGX_DECLINED;
+    }
+
     client = ngx_smtp_client_connect(&relay->peer, &relay->way);
     if (client == NULL) {
         return NGX_DECLINED;

@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll scaled /;
 my $t = Test::Nginx::SmtpExt->new();
 my $ms = scaled(1000);
 
-$t->write_conf(<<"EOC")->plan(19);
+$t->write_conf(<<"EOC")->plan(22);
 %%GLOBALS%%
 
 events { }
@@ -125,6 +125,14 @@ is send_one('nobody'), '451 4.4.1 No destination server answers',
    'a name that does not exist';
 like $t->notices(), qr/nobody\.example\.com could not be resolved \(3: /,
      'it is in the log';
+is send_one('nobody'), '451 4.4.1 No destination server answers',
+   'it still does not';
+
+my @said = grep { /nobody\.example\.com/ } split /\n/, $t->notices();
+
+is((grep { /\[error\]/ } @said), 1, 'said once');
+is((grep { /\[info\].*could not be resolved/ } @said), 1, 'then at level info');
+
 is send_one('silent'), '451 4.4.1 No destination server answers',
    'no answer from DNS';
 like $t->notices(), qr/silent\.example\.com could not be resolved \(110: /,

@@ -146,6 +146,11 @@ my @warned = (
     [ 'resolver 127.0.0.1; smtp_recipient @a.example { smtp_pass mta; }',
       qr/\[warn\].*"mta" is no "smtp_upstream", it is taken for the name of/,
       'smtp_upstream mtas { server 127.0.0.1; }' ],
+    [ "smtp_recipient \@a.example { smtp_pass maildir:$dir/none/a; }",
+      qr/\[warn\].*folder "\Q$dir\E\/none" of maildir "\S+\/a" is not there/ ],
+    [ "smtp_recipient \@a.example {
+           smtp_pass maildir:$dir/none/\$smtp_rcpt_user/a; }",
+      qr/\[warn\].*folder "\Q$dir\E\/none" of maildir/ ],
     [ "$users smtp_pass_auth client;",
       qr/\[warn\].*"smtp_pass_auth"\ says\ no\ password\ over\ TCP:
          .*"smtp_pass_ssl_trusted_certificate".*$server/x ],
@@ -159,6 +164,9 @@ my @good = (
        smtp_recipient * { smtp_pass lmtp://127.0.0.1; }' ],
     [ 'smtp_lmtp on; smtp_recipient * { smtp_pass 127.0.0.1; }' ],
     [ "$users smtp_submission on;" ],
+    [ "smtp_recipient \@a.example { smtp_pass maildir:$dir/a; }
+       smtp_recipient \@b.example {
+           smtp_pass maildir:$dir/\$smtp_rcpt_user/b/a; }" ],
     [ "$auth smtp_auth_require_tls off; $pass" ],
     [ "$auth smtp_auth_methods cram-md5; $pass" ],
     [ "smtp_submission on; smtp_relay_from 127.0.0.1; $pass" ],
