@@ -40,13 +40,13 @@ static void ngx_mail_smtp_ext_auth_merge_nginx(ngx_conf_t *cf,
     ngx_smtp_auth_conf_t *prev, ngx_smtp_auth_conf_t *conf);
 static void ngx_mail_smtp_ext_auth_service(ngx_conf_t *cf,
     ngx_smtp_auth_conf_t *conf, ngx_mail_core_srv_conf_t *cscf);
-static ngx_uint_t ngx_mail_smtp_ext_auth_smtp_auth(ngx_conf_t *cf,
-    ngx_smtp_auth_conf_t *conf);
+static ngx_uint_t ngx_mail_smtp_ext_auth_smtp_auth(
+    ngx_mail_smtp_srv_conf_t *sscf);
+static ngx_int_t ngx_mail_smtp_ext_auth_init(ngx_cycle_t *cycle);
 
 
 extern ngx_module_t  ngx_mail_smtp_ext_module;
 extern ngx_module_t  ngx_mail_auth_http_module;
-static ngx_int_t ngx_mail_smtp_ext_auth_init(ngx_cycle_t *cycle);
 
 
 /*
@@ -299,6 +299,7 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_smtp_auth_conf_t  *conf = child;
 
     ngx_mail_core_srv_conf_t  *cscf;
+    ngx_mail_smtp_srv_conf_t  *sscf;
 
     cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
 
@@ -318,8 +319,10 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    sscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_module);
+
     ngx_conf_merge_bitmask_value(conf->methods, prev->methods,
-                                 ngx_mail_smtp_ext_auth_smtp_auth(cf, conf));
+                                 ngx_mail_smtp_ext_auth_smtp_auth(sscf));
 
     if (conf->http == NULL || (conf->methods & NGX_SMTP_SASL_NONE)) {
         conf->methods = 0;
@@ -347,7 +350,11 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    ngx_conf_merge_value(conf->rcpt, prev->rcpt, 0);
+    /* what "smtp_auth none" is */
+
+    ngx_conf_merge_value(conf->rcpt, prev->rcpt,
+                         (sscf->auth_methods & NGX_MAIL_AUTH_NONE_ENABLED)
+                         != 0);
 
     if (conf->http == NULL) {
         conf->rcpt = 0;
@@ -743,16 +750,12 @@ ngx_mail_smtp_ext_auth_merge_nginx(ngx_conf_t *cf, ngx_smtp_auth_conf_t *prev,
 }
 
 
-/*
- * smtp_auth, whose module is merged before ours and whose default is ours;
- * "none" is smtp_auth_rcpt.
- */
+/* smtp_auth, whose module is merged before ours and whose default is ours */
 
 static ngx_uint_t
-ngx_mail_smtp_ext_auth_smtp_auth(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf)
+ngx_mail_smtp_ext_auth_smtp_auth(ngx_mail_smtp_srv_conf_t *sscf)
 {
-    ngx_uint_t                 methods, n;
-    ngx_mail_smtp_srv_conf_t  *sscf;
+    ngx_uint_t  methods, n;
 
     static const struct {
         ngx_uint_t  nginx;
@@ -763,14 +766,6 @@ ngx_mail_smtp_ext_auth_smtp_auth(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf)
         { NGX_MAIL_AUTH_CRAM_MD5_ENABLED, NGX_SMTP_SASL_CRAM_MD5 },
         { NGX_MAIL_AUTH_EXTERNAL_ENABLED, NGX_SMTP_SASL_EXTERNAL }
     };
-
-    sscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_module);
-
-    if (conf->http && conf->rcpt == NGX_CONF_UNSET
-        && (sscf->auth_methods & NGX_MAIL_AUTH_NONE_ENABLED))
-    {
-        conf->rcpt = 1;
-    }
 
     methods = NGX_CONF_BITMASK_SET;
 

@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(39);
+$t->plan(41);
 
 $t->certificate('localhost');
 
@@ -74,6 +74,12 @@ mail {
         smtp_pass_auth          off;
         smtp_max_errors         100;
         smtp_banner_delay       0;
+    }
+
+    server {
+        listen             127.0.0.1:%%PORT_methods%%;
+        protocol           smtp_ext;
+        smtp_auth_methods  login;
     }
 
     server {
@@ -215,6 +221,13 @@ is $c->auth_login('user', $secret), $ok, 'smtp_auth_http';
 is request()->{path}, '/ours', 'is asked';
 ok !exists request()->{headers}{'x-auth-key'},
    'headers are those of its own kind';
+
+# each for what is beside it alone
+
+$c = connected('methods');
+is $c->{ehlo}{AUTH}, 'LOGIN', 'smtp_auth_methods, and smtp_auth none';
+$c->mail('a@b.example');
+like $c->rcpt('c@d.example'), qr/^250 /, 'which holds';
 
 # with TLS in the server, AUTH is under TLS
 
