@@ -30,7 +30,7 @@
 #define NGX_SMTP_AUTH_CACHE_STRINGS  5
 
 /* of a question */
-#define NGX_SMTP_AUTH_CACHE_FIELDS   11
+#define NGX_SMTP_AUTH_CACHE_FIELDS   14
 
 
 /* what is kept; its strings follow */
@@ -185,8 +185,10 @@ ngx_smtp_auth_cache_key(ngx_smtp_sasl_t *sasl, u_char *key)
     ngx_str_t              fields[NGX_SMTP_AUTH_CACHE_FIELDS];
     ngx_smtp_session_t    *s;
     ngx_smtp_auth_conf_t  *conf;
+    ngx_proxy_protocol_t  *pp;
 
     s = sasl->session;
+    pp = s->connection->proxy_protocol;
     conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
 
     ngx_memzero(fields, sizeof(fields));
@@ -208,6 +210,19 @@ ngx_smtp_auth_cache_key(ngx_smtp_sasl_t *sasl, u_char *key)
 
     if (!conf->cache_any_address) {
         fields[7] = s->remote.addr_text;
+    }
+
+    if (pp) {
+
+        /* it is told of these, be they believed here or not */
+
+        if (!conf->cache_any_address) {
+            fields[11] = pp->src_addr;
+        }
+
+        fields[12] = pp->dst_addr;
+        fields[13].len = sizeof(pp->dst_port);
+        fields[13].data = (u_char *) &pp->dst_port;
     }
 
     if (sasl->mech->nobody) {

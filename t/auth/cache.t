@@ -16,7 +16,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll /;
 
 my $t = Test::Nginx::SmtpExt->new(workers => 2);
 
-$t->plan(74);
+$t->plan(82);
 
 $t->certificate('localhost');
 
@@ -53,6 +53,17 @@ mail {
         protocol         smtp_ext;
         smtp_auth_cache  zone=cache any_address;
         set_real_ip_from  127.0.0.1;
+    }
+
+    server {
+        listen    127.0.0.1:%%PORT_hidden%%  proxy_protocol;
+        protocol  smtp_ext;
+    }
+
+    server {
+        listen           127.0.0.1:%%PORT_hidden_any%%  proxy_protocol;
+        protocol         smtp_ext;
+        smtp_auth_cache  zone=cache any_address;
     }
 
     server {
@@ -105,11 +116,12 @@ sub service {
 service();
 
 sub connected {
-    my ($name, $addr) = @_;
+    my ($name, $addr, $to) = @_;
+
+    $to //= '192.0.2.9 1 25';
 
     my $c = $t->client($name || 'smtp', defined $addr
-                       ? (proxy => "PROXY TCP4 $addr 192.0.2.9 1 25\r\n")
-                       : ());
+                       ? (proxy => "PROXY TCP4 $addr $to\r\n") : ());
 
     $c->read_reply();
     $c->ehlo();
@@ -159,6 +171,16 @@ is asks(\&login, 'user', undef, 'any', '192.0.2.2'), "1 $ok",
    'any address: the first';
 is asks(\&login, 'user', undef, 'any', '192.0.2.3'), "0 $ok",
    'any address: another';
+is asks(\&login, 'user', undef, @$_), "1 $ok",
+   "what a proxy says that is not believed: @$_"
+    for [ 'hidden', '192.0.2.1' ], [ 'hidden', '192.0.2.2' ],
+        [ 'hidden', '192.0.2.2', '192.0.2.8 1 25' ],
+        [ 'hidden', '192.0.2.2', '192.0.2.8 1 587' ],
+        [ 'hidden_any', '192.0.2.1', '192.0.2.8 1 25' ];
+is asks(\&login, 'user', undef, @$_), "0 $ok", "and then: @$_"
+    for [ 'hidden', '192.0.2.1' ],
+        [ 'hidden', '192.0.2.2', '192.0.2.8 2 587' ],
+        [ 'hidden_any', '192.0.2.2', '192.0.2.8 1 25' ];
 is asks(\&login, 'user', undef, 'other'), "1 $ok",
    'other headers of the configuration';
 is asks(\&login, 'user', undef, 'off'), "1 $ok", 'off' for 1 .. 2;
