@@ -366,20 +366,7 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->cache_zone == NULL && !conf->cache_off) {
-        conf->cache_zone = prev->cache_zone;
-        conf->cache_valid = prev->cache_valid;
-        conf->cache_negative = prev->cache_negative;
-        conf->cache_any_address = prev->cache_any_address;
-    }
-
-    if (conf->limit_zone == NULL && !conf->limit_off) {
-        conf->limit_zone = prev->limit_zone;
-        conf->limit_address = prev->limit_address;
-        conf->limit_user = prev->limit_user;
-        conf->limit_time = prev->limit_time;
-        conf->limit_delay = prev->limit_delay;
-    }
+    ngx_smtp_auth_conf_merge(prev, conf);
 
     ngx_conf_merge_str_value(conf->scram_secret, prev->scram_secret, "");
 

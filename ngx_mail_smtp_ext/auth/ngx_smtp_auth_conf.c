@@ -143,6 +143,27 @@ ngx_smtp_auth_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+void
+ngx_smtp_auth_conf_merge(ngx_smtp_auth_conf_t *prev,
+    ngx_smtp_auth_conf_t *conf)
+{
+    if (conf->cache_zone == NULL && !conf->cache_off) {
+        conf->cache_zone = prev->cache_zone;
+        conf->cache_valid = prev->cache_valid;
+        conf->cache_negative = prev->cache_negative;
+        conf->cache_any_address = prev->cache_any_address;
+    }
+
+    if (conf->limit_zone == NULL && !conf->limit_off) {
+        conf->limit_zone = prev->limit_zone;
+        conf->limit_address = prev->limit_address;
+        conf->limit_user = prev->limit_user;
+        conf->limit_time = prev->limit_time;
+        conf->limit_delay = prev->limit_delay;
+    }
+}
+
+
 static char *
 ngx_smtp_auth_conf_params(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf,
     const ngx_smtp_auth_param_t *params)

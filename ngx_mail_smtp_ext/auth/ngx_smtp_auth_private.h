@@ -173,11 +173,13 @@ void ngx_smtp_auth_limit_failed(ngx_smtp_sasl_t *sasl);
 void ngx_smtp_auth_limit_succeeded(ngx_smtp_sasl_t *sasl);
 
 
-/* ngx_smtp_auth_conf.c: setters */
+/* ngx_smtp_auth_conf.c: setters, and what they set of mail{} */
 char *ngx_smtp_auth_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_smtp_auth_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+void ngx_smtp_auth_conf_merge(ngx_smtp_auth_conf_t *prev,
+    ngx_smtp_auth_conf_t *conf);
 
 
 /* ngx_smtp_cred_http.c */
