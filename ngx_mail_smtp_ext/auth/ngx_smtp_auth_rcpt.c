@@ -19,6 +19,7 @@
  */
 
 
+static ngx_uint_t ngx_smtp_auth_rcpt_asks(ngx_smtp_session_t *s);
 static void ngx_smtp_auth_rcpt_checked(ngx_smtp_op_t *op);
 static void ngx_smtp_auth_rcpt_wait_handler(ngx_event_t *ev);
 static void ngx_smtp_auth_rcpt_end(ngx_smtp_sasl_t *sasl, ngx_int_t rc);
@@ -50,17 +51,35 @@ static const ngx_smtp_sasl_mech_t  ngx_smtp_auth_rcpt_none = {
 static ngx_connection_t  ngx_smtp_auth_rcpt_timer_connection;
 
 
+/* what the service says of a recipient comes before all else */
+
 ngx_int_t
-ngx_smtp_auth_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+ngx_smtp_auth_ahead_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_op_t *op)
 {
-    ngx_int_t              rc;
-    ngx_smtp_sasl_t       *sasl;
+    return ngx_smtp_auth_rcpt_asks(s) ? NGX_DONE : NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_smtp_auth_rcpt_asks(ngx_smtp_session_t *s)
+{
     ngx_smtp_auth_conf_t  *conf;
 
     conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_auth_module);
 
-    if (!conf->rcpt || s->authenticated || s->trusted) {
+    return conf->rcpt && !s->authenticated && !s->trusted;
+}
+
+
+ngx_int_t
+ngx_smtp_auth_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    ngx_int_t         rc;
+    ngx_smtp_sasl_t  *sasl;
+
+    if (!ngx_smtp_auth_rcpt_asks(s)) {
         return NGX_DECLINED;
     }
 

@@ -18,6 +18,8 @@
 
 static ngx_int_t ngx_smtp_phase_rows(ngx_smtp_session_t *s);
 static void ngx_smtp_phase_op_done(ngx_smtp_op_t *op);
+static ngx_int_t ngx_smtp_phase_now(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_phase_e phase, ngx_smtp_op_t *op);
 
 
 ngx_int_t
@@ -100,18 +102,36 @@ ngx_smtp_phase_op_done(ngx_smtp_op_t *op)
 
 
 ngx_int_t
+ngx_smtp_phase_ahead(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op)
+{
+    return ngx_smtp_phase_now(s, tx, NGX_SMTP_PHASE_AHEAD, op);
+}
+
+
+ngx_int_t
 ngx_smtp_phase_add(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx)
+{
+    return ngx_smtp_phase_now(s, tx, NGX_SMTP_PHASE_ADD, NULL);
+}
+
+
+/* a phase beside the one that runs */
+
+static ngx_int_t
+ngx_smtp_phase_now(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_phase_e phase, ngx_smtp_op_t *op)
 {
     ngx_int_t   rc;
     ngx_uint_t  i;
 
     for (i = 0; ngx_smtp_phase_table[i].handler; i++) {
 
-        if (ngx_smtp_phase_table[i].phase != NGX_SMTP_PHASE_ADD) {
+        if (ngx_smtp_phase_table[i].phase != phase) {
             continue;
         }
 
-        rc = ngx_smtp_phase_table[i].handler(s, tx, NULL);
+        rc = ngx_smtp_phase_table[i].handler(s, tx, op);
 
         if (rc != NGX_OK && rc != NGX_DECLINED) {
             return rc;

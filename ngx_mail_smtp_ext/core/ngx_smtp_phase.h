@@ -20,6 +20,8 @@ typedef enum {
     NGX_SMTP_PHASE_AUTH,         /* the login is good: may s->user? */
     NGX_SMTP_PHASE_MAIL,         /* tx->mail_from: may it */
     NGX_SMTP_PHASE_RCPT,         /* tx->rcpt: who, where to, may it */
+    NGX_SMTP_PHASE_AHEAD,        /* tx->rcpt, whose turn has not come: can it
+                                    be asked about already */
     NGX_SMTP_PHASE_ADD,          /* tx->rcpt, named by a hook: where to;
                                     handlers can't wait */
     NGX_SMTP_PHASE_OPEN,         /* mail data is about to come: who edits it,
@@ -70,6 +72,17 @@ ngx_int_t ngx_smtp_phase_run(ngx_smtp_session_t *s, ngx_smtp_phase_e phase,
 
 /* by relay/: sets tx->received, if it is not; NGX_OK or NGX_ERROR */
 extern ngx_int_t (*const  ngx_smtp_phase_trace)(ngx_smtp_tx_t *tx);
+
+/* by hook/: how many recipients the AHEAD phase is for now */
+extern ngx_uint_t (*const  ngx_smtp_phase_room)(ngx_smtp_tx_t *tx);
+
+/*
+ * The AHEAD phase, for tx->rcpt; as ngx_smtp_phase_run().  NGX_AGAIN: it is
+ * asked about, until its turn comes: then the RCPT phase has tx->rcpt->ahead,
+ * which is op.  Nobody is told before; op is given up by its cancellation.
+ */
+ngx_int_t ngx_smtp_phase_ahead(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op);
 
 /* the ADD phase, for tx->rcpt; as ngx_smtp_phase_run(), but for NGX_AGAIN */
 ngx_int_t ngx_smtp_phase_add(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx);

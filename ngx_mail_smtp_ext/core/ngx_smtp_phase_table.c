@@ -25,6 +25,8 @@ ngx_int_t ngx_smtp_submit_open_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_auth_rcpt_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_auth_ahead_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_route_rcpt_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_hook_connect_handler(ngx_smtp_session_t *s,
@@ -36,6 +38,8 @@ ngx_int_t ngx_smtp_hook_auth_handler(ngx_smtp_session_t *s,
 ngx_int_t ngx_smtp_hook_mail_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_hook_rcpt_handler(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
+ngx_int_t ngx_smtp_hook_ahead_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_hook_open_handler(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op);
@@ -54,10 +58,14 @@ ngx_int_t ngx_smtp_ask_query_handler(ngx_smtp_session_t *s,
 ngx_int_t ngx_smtp_log_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_op_t *op);
 ngx_int_t ngx_smtp_received_write(ngx_smtp_tx_t *tx);
+ngx_uint_t ngx_smtp_hook_room(ngx_smtp_tx_t *tx);
 
 
 ngx_int_t (*const  ngx_smtp_phase_trace)(ngx_smtp_tx_t *tx) =
     ngx_smtp_received_write;
+
+ngx_uint_t (*const  ngx_smtp_phase_room)(ngx_smtp_tx_t *tx) =
+    ngx_smtp_hook_room;
 
 
 const ngx_smtp_phase_t  ngx_smtp_phase_table[] = {
@@ -77,6 +85,11 @@ const ngx_smtp_phase_t  ngx_smtp_phase_table[] = {
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_submit_rcpt_handler },
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_hook_rcpt_handler },
     { NGX_SMTP_PHASE_RCPT, ngx_smtp_deliver_rcpt_handler },
+
+    { NGX_SMTP_PHASE_AHEAD, ngx_smtp_auth_ahead_handler },
+    { NGX_SMTP_PHASE_AHEAD, ngx_smtp_route_rcpt_handler },
+    { NGX_SMTP_PHASE_AHEAD, ngx_smtp_submit_rcpt_handler },
+    { NGX_SMTP_PHASE_AHEAD, ngx_smtp_hook_ahead_handler },
 
     { NGX_SMTP_PHASE_ADD, ngx_smtp_route_rcpt_handler },
 

@@ -81,6 +81,7 @@ ngx_smtp_tx_make(ngx_smtp_session_t *s)
 
     ngx_queue_init(&tx->ops);
     ngx_queue_init(&tx->rcpts);
+    ngx_queue_init(&tx->ahead);
     ngx_queue_init(&tx->added);
     ngx_queue_init(&tx->deliveries);
 
@@ -174,6 +175,28 @@ ngx_smtp_tx_rcpt_move(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt,
     to->nrcpts++;
 
     return NGX_OK;
+}
+
+
+void
+ngx_smtp_tx_in_turn(ngx_smtp_tx_t *tx)
+{
+    ngx_queue_t      *q;
+    ngx_smtp_rcpt_t  *rcpt;
+
+    tx->in_turn = 1;
+
+    for (q = ngx_queue_head(&tx->ahead);
+         q != ngx_queue_sentinel(&tx->ahead);
+         q = ngx_queue_next(q))
+    {
+        rcpt = ngx_queue_data(q, ngx_smtp_rcpt_t, queue);
+
+        if (rcpt->ahead) {
+            ngx_smtp_op_cancel(rcpt->ahead);
+            rcpt->ahead = NULL;
+        }
+    }
 }
 
 

@@ -76,6 +76,8 @@ struct ngx_smtp_rcpt_s {
                                                 there, what came of it for
                                                 LMTP; code 0: as tx->verdict */
     ngx_uint_t               n;              /* 0, 1, ... in tx */
+    ngx_smtp_op_t           *ahead;          /* it is asked about already, by
+                                                the AHEAD phase; NULL */
     unsigned                 allowed:1;      /* for whoever the client is */
     unsigned                 confirm:1;      /* the sender is to hear from us
                                                 that it was taken; by esmtp/,
@@ -115,6 +117,9 @@ struct ngx_smtp_tx_s {
                                                 were told of it before know
                                                 another */
     ngx_smtp_rcpt_t         *rcpt;           /* the one in the RCPT phase */
+    ngx_queue_t              ahead;          /* those that come next in the
+                                                pipeline, as far as read */
+    ngx_uint_t               nahead;
     ngx_smtp_dest_t         *auth_dest;      /* by route/, of auth_server */
     ngx_queue_t              deliveries;     /* one for each destination */
     ngx_smtp_delivery_t     *delivery;       /* the one that is asked about;
@@ -160,6 +165,8 @@ struct ngx_smtp_tx_s {
     unsigned                 whole:1;        /* somebody has to see it before
                                                 any of it goes anywhere */
     unsigned                 failed:1;       /* verdict stands, drop the data */
+    unsigned                 in_turn:1;      /* recipients are asked about one
+                                                after the other */
 };
 
 
@@ -188,6 +195,12 @@ ngx_smtp_rcpt_t *ngx_smtp_tx_rcpt(ngx_smtp_tx_t *tx, ngx_smtp_path_t *path);
 ngx_int_t ngx_smtp_tx_rcpt_add(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt);
 ngx_int_t ngx_smtp_tx_rcpt_move(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt,
     ngx_smtp_dest_t *dest);
+
+/*
+ * What is asked about recipients that have not had their turn is given up, for
+ * it would be answered otherwise now; from here on each waits for its turn.
+ */
+void ngx_smtp_tx_in_turn(ngx_smtp_tx_t *tx);
 
 /* gives it an empty spool, as its server{} has configured it */
 ngx_int_t ngx_smtp_tx_spool(ngx_smtp_tx_t *tx);

@@ -26,6 +26,9 @@
 extern ngx_module_t  ngx_mail_smtp_ext_esmtp_module;
 
 
+static ngx_int_t ngx_smtp_esmtp_read_param(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_uint_t rcpt, ngx_smtp_param_t *param,
+    ngx_str_t *seen, ngx_uint_t n);
 static ngx_uint_t ngx_smtp_esmtp_misplaced(ngx_smtp_tx_t *tx,
     ngx_uint_t rcpt, ngx_str_t *value);
 static char *ngx_smtp_esmtp_complete(ngx_smtp_tx_t *tx);
@@ -80,16 +83,37 @@ ngx_int_t
 ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_uint_t rcpt, u_char *p, u_char *last)
 {
-    char                          *wrong;
-    ngx_int_t                      rc;
-    ngx_str_t                      seen[NGX_SMTP_ESMTP_PARAMS_MAX];
-    ngx_uint_t                     i, n;
-    ngx_smtp_param_t               param;
-    const ngx_smtp_esmtp_param_t  *row;
+    ngx_str_t   name;
+    ngx_uint_t  reply;
 
-    n = 0;
+    reply = ngx_smtp_esmtp_read(s, tx, rcpt, p, last, &name);
 
-    for ( ;; ) {
+    if (reply == 0) {
+        return NGX_OK;
+    }
+
+    if (name.len) {
+        ngx_smtp_reply_arg(s, reply, &name);
+
+    } else {
+        ngx_smtp_reply(s, reply);
+    }
+
+    return NGX_DONE;
+}
+
+
+ngx_uint_t
+ngx_smtp_esmtp_read(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_uint_t rcpt, u_char *p, u_char *last, ngx_str_t *name)
+{
+    char              *wrong;
+    ngx_int_t          rc;
+    ngx_str_t          seen[NGX_SMTP_ESMTP_PARAMS_MAX];
+    ngx_uint_t         n;
+    ngx_smtp_param_t   param;
+
+    for (n = 0; /* void */ ; n++) {
         rc = ngx_smtp_param_next(&param, &p, last);
 
         if (rc == NGX_DONE) {
@@ -97,74 +121,86 @@ ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         }
 
         if (rc == NGX_ERROR) {
-            ngx_str_set(&param.name, "syntax");
-            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_PARAMETER, &param.name);
-            return NGX_DONE;
+            ngx_str_set(name, "syntax");
+            return NGX_SMTP_REPLY_BAD_PARAMETER;
         }
 
-        /* RFC 5321, 4.1.1.2: parameters belong to extensions, and so to EHLO */
+        *name = param.name;
 
-        row = s->esmtp ? ngx_smtp_esmtp_find(s, rcpt, &param.name) : NULL;
+        rc = ngx_smtp_esmtp_read_param(s, tx, rcpt, &param, seen, n);
 
-        if (row == NULL) {
-            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_UNKNOWN_PARAMETER,
-                               &param.name);
-            return NGX_DONE;
-        }
+        switch (rc) {
 
-        /* RFC 5321, 4.1.1.11: each at most once */
+        case NGX_OK:
+            break;
 
-        for (i = 0; i < n; i++) {
-            if (seen[i].len == param.name.len
-                && ngx_strncasecmp(seen[i].data, param.name.data,
-                                   param.name.len)
-                   == 0)
-            {
-                break;
-            }
-        }
+        case NGX_ABORT:
+            return NGX_SMTP_REPLY_UNKNOWN_PARAMETER;
 
-        if (i < n || n == NGX_SMTP_ESMTP_PARAMS_MAX
-            || ngx_smtp_esmtp_misplaced(tx, rcpt, &param.value))
-        {
-            rc = NGX_ERROR;
+        case NGX_DECLINED:
+            name->len = param.value.data + param.value.len - param.name.data;
+            return NGX_SMTP_REPLY_UNKNOWN_PARAMETER;
 
-        } else {
-            seen[n++] = param.name;
-            rc = row->parse(s, tx, &param.value);
-        }
+        case NGX_DONE:
+            ngx_str_null(name);
+            return tx->param_reply;
 
-        if (rc == NGX_ERROR) {
-            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_PARAMETER, &param.name);
-            return NGX_DONE;
-        }
-
-        if (rc == NGX_DECLINED) {
-            param.name.len = param.value.data + param.value.len
-                             - param.name.data;
-
-            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_UNKNOWN_PARAMETER,
-                               &param.name);
-            return NGX_DONE;
-        }
-
-        if (rc == NGX_DONE) {
-            ngx_smtp_reply(s, tx->param_reply);
-            return NGX_DONE;
+        default: /* NGX_ERROR */
+            return NGX_SMTP_REPLY_BAD_PARAMETER;
         }
     }
 
     wrong = rcpt ? NULL : ngx_smtp_esmtp_complete(tx);
 
     if (wrong) {
-        param.name.data = (u_char *) wrong;
-        param.name.len = ngx_strlen(wrong);
+        name->data = (u_char *) wrong;
+        name->len = ngx_strlen(wrong);
 
-        ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_PARAMETER, &param.name);
-        return NGX_DONE;
+        return NGX_SMTP_REPLY_BAD_PARAMETER;
     }
 
-    return NGX_OK;
+    return 0;
+}
+
+
+/* as parse() of its row; NGX_ABORT: there is none; behind n others, in seen */
+
+static ngx_int_t
+ngx_smtp_esmtp_read_param(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_uint_t rcpt, ngx_smtp_param_t *param, ngx_str_t *seen, ngx_uint_t n)
+{
+    ngx_uint_t                     i;
+    const ngx_smtp_esmtp_param_t  *row;
+
+    /* RFC 5321, 4.1.1.2: parameters belong to extensions, and so to EHLO */
+
+    row = s->esmtp ? ngx_smtp_esmtp_find(s, rcpt, &param->name) : NULL;
+
+    if (row == NULL) {
+        return NGX_ABORT;
+    }
+
+    /* RFC 5321, 4.1.1.11: each at most once */
+
+    for (i = 0; i < n; i++) {
+        if (seen[i].len == param->name.len
+            && ngx_strncasecmp(seen[i].data, param->name.data,
+                               param->name.len)
+               == 0)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (n == NGX_SMTP_ESMTP_PARAMS_MAX
+        || ngx_smtp_esmtp_misplaced(tx, rcpt, &param->value))
+    {
+        return NGX_ERROR;
+    }
+
+    seen[n] = param->name;
+
+    return row->parse(s, tx, &param->value);
 }
 
 

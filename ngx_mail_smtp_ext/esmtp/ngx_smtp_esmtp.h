@@ -231,6 +231,13 @@ ngx_int_t ngx_smtp_esmtp_parse(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_uint_t rcpt, u_char *p, u_char *last);
 
 /*
+ * The same without a reply: 0, or the one that is due, with name as its
+ * argument, if that is not empty.
+ */
+ngx_uint_t ngx_smtp_esmtp_read(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_uint_t rcpt, u_char *p, u_char *last, ngx_str_t *name);
+
+/*
  * The same for one parameter, " NAME=VALUE", that the client has not sent, and
  * makes no reply: NGX_OK, or NGX_DECLINED: there is no such parameter.  What
  * those of MAIL make together, _fits() tells: 0, they don't.

@@ -22,6 +22,9 @@
 /* contents that are told; JSON makes them longer */
 #define NGX_SMTP_HOOK_BODY_SIZE    1048576
 
+/* of one client; each needs a connection to the service */
+#define NGX_SMTP_HOOK_CONCURRENCY  8
+
 /* an answer that is kept; who is new is known soon enough */
 #define NGX_SMTP_HOOK_CACHE_VALID  60000
 
@@ -77,6 +80,11 @@ static ngx_conf_enum_t  ngx_mail_smtp_ext_hook_oversize[] = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_mail_smtp_ext_hook_concurrency = {
+    ngx_conf_check_num_bounds, 1, 100
+};
+
+
 static ngx_command_t  ngx_mail_smtp_ext_hook_commands[] = {
 
     { ngx_string("smtp_hook"),
@@ -92,6 +100,13 @@ static ngx_command_t  ngx_mail_smtp_ext_hook_commands[] = {
       NGX_MAIL_SRV_CONF_OFFSET,
       offsetof(ngx_smtp_hook_conf_t, fields),
       NULL },
+
+    { ngx_string("smtp_hook_concurrency"),
+      NGX_MAIL_MAIN_CONF|NGX_MAIL_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MAIL_SRV_CONF_OFFSET,
+      offsetof(ngx_smtp_hook_conf_t, concurrency),
+      &ngx_mail_smtp_ext_hook_concurrency },
 
       ngx_null_command
 };
@@ -127,6 +142,13 @@ ngx_module_t  ngx_mail_smtp_ext_hook_module = {
 static void *
 ngx_mail_smtp_ext_hook_create_conf(ngx_conf_t *cf)
 {
+    ngx_smtp_hook_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_smtp_hook_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
     /*
      * set by ngx_pcalloc():
      *
@@ -135,7 +157,9 @@ ngx_mail_smtp_ext_hook_create_conf(ngx_conf_t *cf)
      *     conf->fields = { NULL, { 0, NULL } };
      */
 
-    return ngx_pcalloc(cf->pool, sizeof(ngx_smtp_hook_conf_t));
+    conf->concurrency = NGX_CONF_UNSET_UINT;
+
+    return conf;
 }
 
 
@@ -149,6 +173,9 @@ ngx_mail_smtp_ext_hook_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->hooks = prev->hooks;
         conf->stages = prev->stages;
     }
+
+    ngx_conf_merge_uint_value(conf->concurrency, prev->concurrency,
+                              NGX_SMTP_HOOK_CONCURRENCY);
 
     if (ngx_smtp_http_fields_merge(cf, &conf->fields, &prev->fields)
         != NGX_OK)

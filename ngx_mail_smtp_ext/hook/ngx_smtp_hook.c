@@ -23,7 +23,6 @@
 
 static ngx_int_t ngx_smtp_hook_start(ngx_smtp_session_t *s,
     ngx_smtp_tx_t *tx, ngx_smtp_op_t *op, ngx_uint_t stage);
-static ngx_int_t ngx_smtp_hook_next(ngx_smtp_hook_run_t *run);
 static ngx_int_t ngx_smtp_hook_known(ngx_smtp_hook_run_t *run);
 static ngx_int_t ngx_smtp_hook_ask(ngx_smtp_hook_run_t *run);
 static ngx_int_t ngx_smtp_hook_ask_header(ngx_smtp_hook_run_t *run);
@@ -33,8 +32,6 @@ static ngx_int_t ngx_smtp_hook_send(ngx_smtp_hook_run_t *run);
 static void ngx_smtp_hook_done(ngx_smtp_op_t *op);
 static ngx_int_t ngx_smtp_hook_judge(ngx_smtp_hook_run_t *run);
 static ngx_int_t ngx_smtp_hook_judge_changes(ngx_smtp_hook_run_t *run);
-static ngx_int_t ngx_smtp_hook_judged(ngx_smtp_hook_run_t *run, ngx_int_t rc,
-    char *reason);
 static void ngx_smtp_hook_cancel(ngx_smtp_op_t *op);
 
 
@@ -99,6 +96,10 @@ ngx_smtp_hook_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     if (tx->discard) {
         tx->rcpt->dest = s->service->discard;
         return NGX_OK;
+    }
+
+    if (tx->rcpt->ahead) {
+        return ngx_smtp_hook_turn(tx->rcpt, op);
     }
 
     return ngx_smtp_hook_start(s, tx, op, NGX_SMTP_HOOK_RCPT);
@@ -172,8 +173,6 @@ static ngx_int_t
 ngx_smtp_hook_start(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_op_t *op, ngx_uint_t stage)
 {
-    ngx_int_t              rc;
-    ngx_pool_t            *pool;
     ngx_smtp_hook_run_t   *run;
     ngx_smtp_hook_conf_t  *conf;
 
@@ -183,43 +182,60 @@ ngx_smtp_hook_start(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         return NGX_DECLINED;
     }
 
+    run = ngx_smtp_hook_create(s, tx, op, stage);
+
+    return run ? ngx_smtp_hook_wait(run, ngx_smtp_hook_next(run)) : NGX_ERROR;
+}
+
+
+ngx_smtp_hook_run_t *
+ngx_smtp_hook_create(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
+    ngx_smtp_op_t *op, ngx_uint_t stage)
+{
+    ngx_pool_t           *pool;
+    ngx_smtp_hook_run_t  *run;
+
     pool = ngx_create_pool(NGX_SMTP_HOOK_POOL_SIZE, s->connection->log);
     if (pool == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     run = ngx_pcalloc(pool, sizeof(ngx_smtp_hook_run_t));
     if (run == NULL) {
         ngx_destroy_pool(pool);
-        return NGX_ERROR;
+        return NULL;
     }
 
     run->pool = pool;
     run->session = s;
     run->tx = tx;
-    run->conf = conf;
+    run->rcpt = tx ? tx->rcpt : NULL;
+    run->conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_hook_module);
     run->stage = stage;
     run->op = op;
 
     ngx_queue_init(&run->ops);
 
-    rc = ngx_smtp_hook_next(run);
+    return run;
+}
 
+
+ngx_int_t
+ngx_smtp_hook_wait(ngx_smtp_hook_run_t *run, ngx_int_t rc)
+{
     if (rc != NGX_AGAIN) {
-        ngx_destroy_pool(pool);
+        ngx_destroy_pool(run->pool);
         return rc;
     }
 
-    op->worker = run;
-    op->cancel = ngx_smtp_hook_cancel;
+    run->op->worker = run;
+    run->op->cancel = ngx_smtp_hook_cancel;
 
     return NGX_AGAIN;
 }
 
 
-/* NGX_AGAIN: one is being asked; else as a row of a phase */
-
-static ngx_int_t
+ngx_int_t
 ngx_smtp_hook_next(ngx_smtp_hook_run_t *run)
 {
     ngx_int_t         rc;
@@ -227,8 +243,8 @@ ngx_smtp_hook_next(ngx_smtp_hook_run_t *run)
 
     hook = run->conf->hooks->elts;
 
-    while (run->n < run->conf->hooks->nelts) {
-        run->hook = &hook[run->n++];
+    for ( /* void */ ; run->n < run->conf->hooks->nelts; run->n++) {
+        run->hook = &hook[run->n];
 
         if (!(run->hook->stages & run->stage)) {
             continue;
@@ -262,6 +278,16 @@ ngx_smtp_hook_known(ngx_smtp_hook_run_t *run)
            != NGX_OK)
     {
         return NGX_DECLINED;
+    }
+
+    if (run->turn == NGX_SMTP_HOOK_AHEAD) {
+
+        if (!ngx_smtp_hook_goes_on(&run->answer)) {
+            run->turn = NGX_SMTP_HOOK_PAUSED;
+            return NGX_AGAIN;
+        }
+
+        return NGX_OK;
     }
 
     /* what it wants may be possible no longer */
@@ -373,7 +399,8 @@ ngx_smtp_hook_send(ngx_smtp_hook_run_t *run)
     r->conf = ngx_smtp_session_srv_conf(s, ngx_mail_smtp_ext_http_module);
     r->url = &run->hook->url;
     r->pool = run->pool;
-    r->log = s->connection->log;
+    r->log = (run->turn == NGX_SMTP_HOOK_AHEAD) ? &run->log
+                                                : s->connection->log;
     r->resolver = s->service->resolver;
     r->resolver_timeout = s->service->resolver_timeout;
     r->connect_timeout = NGX_CONF_UNSET_MSEC;
@@ -403,9 +430,12 @@ ngx_smtp_hook_done(ngx_smtp_op_t *op)
 
     run = op->data;
 
-    ngx_smtp_hook_go_on(run, (op->rc == NGX_OK)
-                             ? ngx_smtp_hook_judge(run)
-                             : ngx_smtp_hook_apply_error(run));
+    if (run->turn == NGX_SMTP_HOOK_AHEAD) {
+        ngx_smtp_hook_done_ahead(run);
+        return;
+    }
+
+    ngx_smtp_hook_go_on(run, ngx_smtp_hook_answered(run));
 }
 
 
@@ -415,9 +445,7 @@ ngx_smtp_hook_go_on(ngx_smtp_hook_run_t *run, ngx_int_t rc)
     ngx_pool_t     *pool;
     ngx_smtp_op_t  *waiter;
 
-    if (rc == NGX_OK) {
-        rc = ngx_smtp_hook_next(run);
-    }
+    rc = ngx_smtp_hook_step(run, rc);
 
     if (rc == NGX_AGAIN) {
         return;
@@ -429,6 +457,27 @@ ngx_smtp_hook_go_on(ngx_smtp_hook_run_t *run, ngx_int_t rc)
     ngx_destroy_pool(pool);
 
     ngx_smtp_op_finish(waiter, rc);
+}
+
+
+ngx_int_t
+ngx_smtp_hook_step(ngx_smtp_hook_run_t *run, ngx_int_t rc)
+{
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    run->n++;
+
+    return ngx_smtp_hook_next(run);
+}
+
+
+ngx_int_t
+ngx_smtp_hook_answered(ngx_smtp_hook_run_t *run)
+{
+    return (run->http_op.rc == NGX_OK) ? ngx_smtp_hook_judge(run)
+                                       : ngx_smtp_hook_apply_error(run);
 }
 
 
@@ -482,7 +531,7 @@ ngx_smtp_hook_judge_changes(ngx_smtp_hook_run_t *run)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_smtp_hook_judged(ngx_smtp_hook_run_t *run, ngx_int_t rc, char *reason)
 {
     ngx_smtp_http_request_t  *r;

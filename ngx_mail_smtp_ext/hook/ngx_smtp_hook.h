@@ -86,6 +86,8 @@ typedef struct {
 typedef struct {
     ngx_array_t             *hooks;          /* of ngx_smtp_hook_t; NULL */
     ngx_uint_t               stages;         /* of all of them */
+    ngx_uint_t               concurrency;    /* recipients of a client that are
+                                                asked about at a time */
     ngx_smtp_http_fields_t   fields;
 } ngx_smtp_hook_conf_t;
 
@@ -163,13 +165,26 @@ typedef struct {
 } ngx_smtp_hook_message_t;
 
 
+/* of the recipient that a run is about */
+typedef enum {
+    NGX_SMTP_HOOK_IN_TURN = 0,
+    NGX_SMTP_HOOK_AHEAD,         /* a hook is being asked */
+    NGX_SMTP_HOOK_ANSWERED,      /* one has, or failed; not looked at yet */
+    NGX_SMTP_HOOK_PAUSED         /* at hook n, which was not asked */
+} ngx_smtp_hook_turn_e;
+
+
 /* one stage of a session, and the hooks that are asked there, in order */
 struct ngx_smtp_hook_run_s {
     ngx_pool_t              *pool;
     ngx_smtp_session_t      *session;
     ngx_smtp_tx_t           *tx;             /* may be NULL */
+    ngx_smtp_rcpt_t         *rcpt;           /* at RCPT: who is in question */
     ngx_smtp_hook_conf_t    *conf;
     ngx_uint_t               stage;
+    ngx_smtp_hook_turn_e     turn;
+    ngx_log_t                log;            /* of requests: several may be
+                                                under way */
 
     ngx_uint_t               n;              /* of conf->hooks */
     ngx_smtp_hook_t         *hook;
@@ -233,8 +248,43 @@ ngx_int_t ngx_smtp_hook_request_end(ngx_smtp_hook_run_t *run,
     ngx_str_t *body);
 
 
-/* ngx_smtp_hook.c: a step of run has ended with rc; NGX_OK: the next hook */
+/*
+ * ngx_smtp_hook.c, the steps of a run.  Those that return have the results of a
+ * row of a phase; NGX_AGAIN: a hook is being asked.
+ */
+
+/* NULL: no memory */
+ngx_smtp_hook_run_t *ngx_smtp_hook_create(ngx_smtp_session_t *s,
+    ngx_smtp_tx_t *tx, ngx_smtp_op_t *op, ngx_uint_t stage);
+
+/* rc is what has come of it so far: NGX_AGAIN, op waits for it; or it ends */
+ngx_int_t ngx_smtp_hook_wait(ngx_smtp_hook_run_t *run, ngx_int_t rc);
+
+/* asks hook n, or the next one that is to be asked */
+ngx_int_t ngx_smtp_hook_next(ngx_smtp_hook_run_t *run);
+
+/* rc is what has come of hook n; NGX_OK: the next one */
+ngx_int_t ngx_smtp_hook_step(ngx_smtp_hook_run_t *run, ngx_int_t rc);
+
+/* the same, some time later: op finishes when it was not NGX_AGAIN */
 void ngx_smtp_hook_go_on(ngx_smtp_hook_run_t *run, ngx_int_t rc);
+
+/* does what the answer of hook n says, or its failure; rc for step() */
+ngx_int_t ngx_smtp_hook_answered(ngx_smtp_hook_run_t *run);
+
+/* the answer could be followed, as rc says, or not: NGX_DECLINED, and why */
+ngx_int_t ngx_smtp_hook_judged(ngx_smtp_hook_run_t *run, ngx_int_t rc,
+    char *reason);
+
+
+/*
+ * ngx_smtp_hook_ahead.c: the turn of a recipient that was asked about before,
+ * as a row of a phase; hook n has answered a run that is ahead; an answer wants
+ * nothing but to go on.
+ */
+ngx_int_t ngx_smtp_hook_turn(ngx_smtp_rcpt_t *rcpt, ngx_smtp_op_t *op);
+void ngx_smtp_hook_done_ahead(ngx_smtp_hook_run_t *run);
+ngx_uint_t ngx_smtp_hook_goes_on(ngx_smtp_hook_answer_t *answer);
 
 
 /*

@@ -207,7 +207,7 @@ ngx_smtp_hook_reply(ngx_smtp_hook_run_t *run, ngx_smtp_verdict_t *verdict)
         break;
 
     case NGX_SMTP_HOOK_RCPT:
-        run->tx->rcpt->verdict = *verdict;
+        run->rcpt->verdict = *verdict;
         s->leave = close;
         return;
 
@@ -239,12 +239,12 @@ ngx_smtp_hook_discard(ngx_smtp_hook_run_t *run, char **reason)
         break;
 
     case NGX_SMTP_HOOK_RCPT:
-        if (tx->rcpt->dest == NULL) {
+        if (run->rcpt->dest == NULL) {
             *reason = "nobody could get what is to be discarded";
             return NGX_DECLINED;
         }
 
-        tx->rcpt->dest = run->session->service->discard;
+        run->rcpt->dest = run->session->service->discard;
         break;
 
     case NGX_SMTP_HOOK_DATA:

@@ -117,7 +117,7 @@ ngx_smtp_hook_cache_store(ngx_smtp_hook_run_t *run)
 
     /* a refusal for now is over soon */
 
-    if (time == 0 || run->tx->rcpt->verdict.code / 100 == 4) {
+    if (time == 0 || run->rcpt->verdict.code / 100 == 4) {
         return;
     }
 
@@ -166,7 +166,7 @@ ngx_smtp_hook_cache_key(ngx_smtp_hook_run_t *run)
     }
 
     if (by & NGX_SMTP_HOOK_BY_RECIPIENT) {
-        fields[5] = run->tx->rcpt->addr;
+        fields[5] = run->rcpt->addr;
     }
 
     text.len = 0;

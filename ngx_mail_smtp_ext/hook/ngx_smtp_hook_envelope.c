@@ -710,6 +710,13 @@ ngx_smtp_hook_envelope_commit(ngx_smtp_hook_run_t *run)
         tx->changes++;
     }
 
+    if (run->answer.changes.nelts) {
+
+        /* nobody is asked about an envelope that is not as it was told */
+
+        ngx_smtp_tx_in_turn(tx);
+    }
+
     ngx_smtp_hook_envelope_put(tx, &env->sender);
 
     /* it says for whom the message is */

@@ -249,8 +249,8 @@ ngx_smtp_hook_envelope(ngx_smtp_hook_run_t *run, ngx_smtp_hook_text_t *text)
 
     /* the one in question is the last */
 
-    if (tx->rcpt) {
-        ngx_smtp_hook_rcpt(tx->rcpt, text);
+    if (run->rcpt) {
+        ngx_smtp_hook_rcpt(run->rcpt, text);
     }
 
     ngx_smtp_hook_text_raw(text, "]}");

@@ -127,31 +127,12 @@ static void
 ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
     ngx_int_t *rc)
 {
-    u_char                    *p, *last;
     ngx_str_t                  verb, args;
     const ngx_smtp_command_t  *cmd;
 
     *rc = NGX_OK;
 
-    p = line->data;
-    last = p + line->len;
-
-    verb.data = p;
-
-    while (p < last && *p != ' ') { p++; }
-
-    verb.len = p - verb.data;
-
-    if (p < last) {
-        p++;
-    }
-
-    /* RFC 5321, 4.1.1: white space at the end is tolerated */
-
-    while (last > p && (last[-1] == ' ' || last[-1] == '\t')) { last--; }
-
-    args.data = p;
-    args.len = last - p;
+    ngx_smtp_command_split(line, &verb, &args);
 
     cmd = ngx_smtp_command_find(&verb);
 
@@ -172,6 +153,33 @@ ngx_smtp_command_execute(ngx_smtp_session_t *s, ngx_str_t *line,
     if (cmd && (cmd->flags & NGX_SMTP_CMD_SECRET)) {
         ngx_explicit_memzero(args.data, args.len);
     }
+}
+
+
+void
+ngx_smtp_command_split(ngx_str_t *line, ngx_str_t *verb, ngx_str_t *args)
+{
+    u_char  *p, *last;
+
+    p = line->data;
+    last = p + line->len;
+
+    verb->data = p;
+
+    while (p < last && *p != ' ') { p++; }
+
+    verb->len = p - verb->data;
+
+    if (p < last) {
+        p++;
+    }
+
+    /* RFC 5321, 4.1.1: white space at the end is tolerated */
+
+    while (last > p && (last[-1] == ' ' || last[-1] == '\t')) { last--; }
+
+    args->data = p;
+    args->len = last - p;
 }
 
 

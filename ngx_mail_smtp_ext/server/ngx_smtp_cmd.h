@@ -61,6 +61,10 @@ ngx_uint_t ngx_smtp_command_present(ngx_smtp_session_t *s,
 /* an ngx_smtp_input_pt: the next command line */
 ngx_int_t ngx_smtp_command_input(ngx_smtp_session_t *s);
 
+/* a line's verb, and its args as start() gets them */
+void ngx_smtp_command_split(ngx_str_t *line, ngx_str_t *verb,
+    ngx_str_t *args);
+
 /* replies 501 with the syntax of the command being executed */
 ngx_int_t ngx_smtp_command_syntax(ngx_smtp_session_t *s, char *syntax);
 

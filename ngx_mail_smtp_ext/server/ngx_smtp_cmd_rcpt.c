@@ -20,8 +20,8 @@
 #define NGX_SMTP_RCPT_PREFIX  "TO:"
 
 
-static ngx_int_t ngx_smtp_rcpt_path(ngx_smtp_session_t *s, ngx_str_t *args,
-    u_char **p, ngx_smtp_path_t *path);
+static ngx_int_t ngx_smtp_rcpt_begin(ngx_smtp_session_t *s, ngx_str_t *args,
+    ngx_uint_t *ahead);
 static void ngx_smtp_rcpt_done(ngx_smtp_session_t *s, ngx_int_t rc);
 static void ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc);
 
@@ -29,54 +29,30 @@ static void ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc);
 ngx_int_t
 ngx_smtp_command_rcpt(ngx_smtp_session_t *s, ngx_str_t *args)
 {
-    u_char           *p;
-    ngx_int_t         rc;
-    ngx_uint_t        max;
-    ngx_smtp_tx_t    *tx;
-    ngx_smtp_path_t   path;
+    ngx_int_t   rc;
+    ngx_uint_t  ahead;
 
-    tx = s->tx;
-
-    if (tx == NULL) {
+    if (s->tx == NULL) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_NEED_MAIL);
         return NGX_OK;
     }
 
-    if (tx->chunked) {
+    if (s->tx->chunked) {
         ngx_smtp_reply(s, NGX_SMTP_REPLY_CHUNKS_BEGUN);
         return NGX_OK;
     }
 
-    if (ngx_smtp_rcpt_path(s, args, &p, &path) != NGX_OK) {
-        return NGX_OK;
-    }
-
-    /*
-     * RFC 5321, 4.5.3.1.10.  The refused ones are bounded as well: each has
-     * taken memory.
-     */
-
-    max = ngx_smtp_rights_max_rcpt(s);
-
-    if (tx->nrcpts >= max || tx->nrefused >= s->service->max_recipients) {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_RCPT);
-        return NGX_OK;
-    }
-
-    tx->rcpt = ngx_smtp_tx_rcpt(tx, &path);
-
-    if (tx->rcpt == NULL) {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
-        return NGX_OK;
-    }
-
-    if (ngx_smtp_esmtp_parse(s, tx, 1, p, args->data + args->len) != NGX_OK) {
-        tx->nrefused++;
-        tx->rcpt = NULL;
+    if (ngx_smtp_rcpt_begin(s, args, &ahead) != NGX_OK) {
         return NGX_OK;
     }
 
     rc = ngx_smtp_phase_run(s, NGX_SMTP_PHASE_RCPT, ngx_smtp_rcpt_done);
+
+    /* those behind it need not wait for as long */
+
+    if (rc == NGX_AGAIN || ahead) {
+        ngx_smtp_ahead(s);
+    }
 
     if (rc == NGX_AGAIN) {
         return NGX_DONE;
@@ -88,7 +64,67 @@ ngx_smtp_command_rcpt(ngx_smtp_session_t *s, ngx_str_t *args)
 }
 
 
+/* sets tx->rcpt, with its parameters; ahead: it was read before */
+
 static ngx_int_t
+ngx_smtp_rcpt_begin(ngx_smtp_session_t *s, ngx_str_t *args, ngx_uint_t *ahead)
+{
+    u_char           *p;
+    ngx_uint_t        max, wrong;
+    ngx_smtp_tx_t    *tx;
+    ngx_smtp_path_t   path;
+
+    tx = s->tx;
+
+    wrong = ngx_smtp_rcpt_path(s, args, &p, &path);
+
+    if (wrong == NGX_SMTP_REPLY_BAD_ARGUMENT) {
+        (void) ngx_smtp_command_syntax(s, "RCPT TO:<address> [parameters]");
+        return NGX_DECLINED;
+    }
+
+    if (wrong) {
+        ngx_smtp_reply(s, wrong);
+        return NGX_DECLINED;
+    }
+
+    /*
+     * RFC 5321, 4.5.3.1.10.  The refused ones are bounded as well: each has
+     * taken memory.
+     */
+
+    max = ngx_smtp_rights_max_rcpt(s);
+
+    if (tx->nrcpts >= max || tx->nrefused >= s->service->max_recipients) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_TOO_MANY_RCPT);
+        return NGX_DECLINED;
+    }
+
+    tx->rcpt = ngx_smtp_ahead_take(tx, &path.addr);
+    *ahead = (tx->rcpt != NULL);
+
+    if (tx->rcpt) {
+        return NGX_OK;
+    }
+
+    tx->rcpt = ngx_smtp_tx_rcpt(tx, &path);
+
+    if (tx->rcpt == NULL) {
+        ngx_smtp_reply(s, NGX_SMTP_REPLY_INTERNAL);
+        return NGX_DECLINED;
+    }
+
+    if (ngx_smtp_esmtp_parse(s, tx, 1, p, args->data + args->len) != NGX_OK) {
+        tx->nrefused++;
+        tx->rcpt = NULL;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
 ngx_smtp_rcpt_path(ngx_smtp_session_t *s, ngx_str_t *args, u_char **p,
     ngx_smtp_path_t *path)
 {
@@ -102,8 +138,7 @@ ngx_smtp_rcpt_path(ngx_smtp_session_t *s, ngx_str_t *args, u_char **p,
                            sizeof(NGX_SMTP_RCPT_PREFIX) - 1)
            != 0)
     {
-        (void) ngx_smtp_command_syntax(s, "RCPT TO:<address> [parameters]");
-        return NGX_ERROR;
+        return NGX_SMTP_REPLY_BAD_ARGUMENT;
     }
 
     *p += sizeof(NGX_SMTP_RCPT_PREFIX) - 1;
@@ -114,16 +149,11 @@ ngx_smtp_rcpt_path(ngx_smtp_session_t *s, ngx_str_t *args, u_char **p,
                             NGX_SMTP_PATH_FORWARD|NGX_SMTP_PATH_UTF8)
         != NGX_OK)
     {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_BAD_RECIPIENT);
-        return NGX_ERROR;
+        return NGX_SMTP_REPLY_BAD_RECIPIENT;
     }
 
-    if (path->utf8 && !s->tx->utf8) {
-        ngx_smtp_reply(s, NGX_SMTP_REPLY_RECIPIENT_NEEDS_UTF8);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return (path->utf8 && !s->tx->utf8) ? NGX_SMTP_REPLY_RECIPIENT_NEEDS_UTF8
+                                        : 0;
 }
 
 
@@ -146,6 +176,14 @@ ngx_smtp_rcpt_answer(ngx_smtp_session_t *s, ngx_int_t rc)
     tx = s->tx;
     rcpt = tx->rcpt;
     tx->rcpt = NULL;
+
+    if (rcpt->ahead) {
+
+        /* somebody else has decided before */
+
+        ngx_smtp_op_cancel(rcpt->ahead);
+        rcpt->ahead = NULL;
+    }
 
     if (rc == NGX_ERROR || (rc == NGX_DONE && rcpt->verdict.code == 0)) {
         ngx_smtp_verdict_set(&rcpt->verdict, NGX_SMTP_REPLY_LOCAL_ERROR);

@@ -58,6 +58,20 @@ ngx_uint_t ngx_smtp_delay_early(ngx_smtp_session_t *s);
 /* server/_accept: the TLS handshake after STARTTLS; s may be gone */
 void ngx_smtp_accept_starttls(ngx_smtp_session_t *s);
 
+/*
+ * server/_cmd_rcpt: the path in the arguments of RCPT; *p stands behind it.  0,
+ * or the reply that is due.
+ */
+ngx_uint_t ngx_smtp_rcpt_path(ngx_smtp_session_t *s, ngx_str_t *args,
+    u_char **p, ngx_smtp_path_t *path);
+
+/*
+ * server/_ahead: RCPTs behind the present one are read, and asked about.
+ * take(): it is this one's turn; NULL: it was not read.
+ */
+void ngx_smtp_ahead(ngx_smtp_session_t *s);
+ngx_smtp_rcpt_t *ngx_smtp_ahead_take(ngx_smtp_tx_t *tx, ngx_str_t *addr);
+
 /* server/_cmd_data, _cmd_bdat: mail data */
 ngx_int_t ngx_smtp_data_input(ngx_smtp_session_t *s);
 ngx_int_t ngx_smtp_bdat_input(ngx_smtp_session_t *s);

@@ -30,6 +30,8 @@ my @good = (
     "smtp_hook $url stages=rcpt cache=a:1m cache_valid=1h;
      smtp_hook $url stages=mail,rcpt cache=a cache_by=recipient;
      smtp_hook $url stages=rcpt cache=a cache_by=client,login,sender;",
+    'smtp_hook_concurrency 1;',
+    'smtp_hook_concurrency 100;',
     'smtp_hook_header X-A "b c"; smtp_hook_header X-B "";',
     'smtp_hook_route discard:; smtp_hook_route api smtp://127.0.0.1:25;',
     'smtp_http_breaker off;',
@@ -59,6 +61,9 @@ my @bad = (
     [ "smtp_hook $url stages=data cache=a:1m;",
       'has a cache, but is not asked at "rcpt"' ],
     [ 'smtp_hook 127.0.0.1 stages=rcpt;', 'invalid URL' ],
+    (map { [ "smtp_hook_concurrency $_;",
+             'value must be between 1 and 100' ] } 0, 101),
+    [ 'smtp_hook_concurrency x;', 'invalid number' ],
     [ 'smtp_hook_header "X A" b;', 'invalid header "X A"' ],
     [ 'smtp_hook_header "" b;', 'invalid header ""' ],
     [ "smtp_hook_header X-A 'b\nc';", 'invalid header "X-A"' ],

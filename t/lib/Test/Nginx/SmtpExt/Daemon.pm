@@ -215,7 +215,8 @@ sub set {
 
 
 # Lets go of answers that the fault "hold" holds back, the oldest or as many
-# as that; wait_held() is until so many have been held in all.
+# as that, -n: of the newest ones; wait_held() is until so many have been held
+# in all.
 
 sub release {
     my ($self, $n) = @_;
@@ -459,14 +460,15 @@ sub _control {
 sub _release {
     my ($self, $n) = @_;
 
-    while ($n > 0 && @{$self->{held} || []}) {
-        my ($c, $answer) = @{shift @{$self->{held}}};
+    for (my $left = abs $n; $left > 0 && @{$self->{held} || []}; ) {
+        my ($c, $answer) = @{$n < 0 ? pop @{$self->{held}}
+                                    : shift @{$self->{held}}};
 
         next if $c->{fd} < 0;
 
         defined $answer ? $self->send($c, $answer)
                         : $self->close_connection($c, 'done');
-        $n--;
+        $left--;
     }
 }
 

@@ -15,7 +15,7 @@ package Test::Nginx::SmtpExt::Http;
 #               not yet: an early answer), 'CONNECT'; see Daemon.pm
 #
 # An answer is { status, reason, headers => { } or [ name, value, ... ], body,
-# chunked, close, raw => "all of it" }, text (a body with 200), a sub
+# chunked, close, delay, hold (until release()), raw => "all of it" }, text (a body with 200), a sub
 # ($request, $n) that returns one, or a list of these for the first, second...
 # request.  auth => { user => password } answers nginx's auth_http protocol on
 # "/auth", with Auth-Server and Auth-Port of "auth_server" where given.
@@ -120,7 +120,8 @@ sub _request {
     return 0 if delete $c->{early};
 
     my $response = $self->_response($c, \%r);
-    my $f = $self->fault($c, 'RESPONSE');
+    my $f = delete $c->{hold} ? { do => 'hold' }
+                              : $self->fault($c, 'RESPONSE');
 
     if ($f) {
         $self->misbehave($c, $f, $response);
@@ -196,6 +197,7 @@ sub _response {
 
     $c->{close} = 1 if $answer->{close} && !$answer->{delay};
     $c->{delay} = $answer->{delay};
+    $c->{hold} = $answer->{hold};
 
     return $answer->{raw} if defined $answer->{raw};
 
