@@ -250,6 +250,10 @@ ngx_smtp_peer_adopt(ngx_smtp_peer_t *peer, ngx_connection_t *c,
     server = own->server;
     servers = peer->upstream->servers;
 
+    if (server == NULL) {
+        return NGX_DECLINED;
+    }
+
     /* it is certain to be there, since it counts the connection */
 
     ngx_smtp_servers_lock(servers);

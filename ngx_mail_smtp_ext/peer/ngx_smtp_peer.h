@@ -274,7 +274,8 @@ ngx_connection_t *ngx_smtp_peer_take(ngx_smtp_upstream_t *upstream,
 /*
  * What was taken is as if peer, which has got no server yet, had chosen it: it
  * is the first try, and _free() must follow.  name is of the connection.
- * NGX_OK or NGX_DECLINED: no memory.
+ * NGX_OK or NGX_DECLINED: no memory, or the connection counts for no server,
+ * since that had gone when it was made.
  */
 ngx_int_t ngx_smtp_peer_adopt(ngx_smtp_peer_t *peer, ngx_connection_t *c,
     struct sockaddr *sockaddr, socklen_t socklen, ngx_str_t *name);

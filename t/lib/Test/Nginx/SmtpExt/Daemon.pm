@@ -804,6 +804,7 @@ sub fault {
 #     delay           after "seconds"
 #     late            the same, and deaf till then
 #     hold            when release() says so
+#     hold_close      no answer, but a close when release() says so
 #     answer_hold     the answer; "data", or close, when release() says so
 #     answer_close    the answer, then close
 #     answer_reset    the answer, then a reset
@@ -870,8 +871,8 @@ sub misbehave {
         push @{$self->{held}}, [ $c, $answer ];
         $self->event('held', n => $c->{n}, row => $c->{row});
 
-    } elsif ($do eq 'answer_hold') {
-        $self->send($c, $answer);
+    } elsif ($do eq 'answer_hold' || $do eq 'hold_close') {
+        $self->send($c, $answer) if $do eq 'answer_hold';
         push @{$self->{held}}, [ $c, $f->{data} ];
         $self->event('held', n => $c->{n}, row => $c->{row});
 
