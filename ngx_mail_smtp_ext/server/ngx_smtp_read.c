@@ -381,14 +381,28 @@ ngx_smtp_read_timer(ngx_smtp_session_t *s)
 }
 
 
+/*
+ * Each piece has its time; a client that takes its replies bit by bit has no
+ * more than the session as a whole.
+ */
+
 static void
 ngx_smtp_read_wait_write(ngx_smtp_session_t *s)
 {
+    ngx_msec_t         timeout, used;
     ngx_connection_t  *c;
 
     c = s->connection;
+    timeout = s->service->send_timeout;
 
-    ngx_add_timer(c->write, s->service->send_timeout);
+    if (s->tx == NULL && s->service->session_timeout) {
+        used = ngx_current_msec - s->start;
+
+        timeout = (used < s->service->session_timeout)
+                  ? ngx_min(timeout, s->service->session_timeout - used) : 0;
+    }
+
+    ngx_add_timer(c->write, timeout);
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
         ngx_smtp_session_close(s);

@@ -15,7 +15,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll scaled /;
 my $t = Test::Nginx::SmtpExt->new();
 my $ms = scaled(1000);
 
-$t->write_conf(<<"EOC")->plan(22);
+$t->write_conf(<<"EOC")->plan(24);
 %%GLOBALS%%
 
 events { }
@@ -50,6 +50,12 @@ mail {
     }
 
     server {
+        listen     127.0.0.1:%%PORT_many%%;
+        protocol   smtp_ext;
+        smtp_pass  smtp://many.example.com:%%PORT_mta%%;
+    }
+
+    server {
         listen     127.0.0.1:%%PORT_silent%%;
         protocol   smtp_ext;
         smtp_pass  smtp://silent.example.com:%%PORT_mta%%;
@@ -69,6 +75,7 @@ my %mta = map { $_ => $t->server("127.0.0.$_:mta") } 1 .. 3;
 my %zone = (
     'one.example.com' => { A => '127.0.0.1' },
     'several.example.com' => { A => [ '127.0.0.9', '127.0.0.2' ] },
+    'many.example.com' => { A => [ map { "127.1.0.$_" } 1 .. 40 ] },
     'silent.example.com' => { drop => 1 },
     'slow.example.com' => { A => '127.0.0.1', delay => 0.3 },
     'moving.example.com' => { A => '127.0.0.1' },
@@ -132,6 +139,15 @@ my @said = grep { /nobody\.example\.com/ } split /\n/, $t->notices();
 
 is((grep { /\[error\]/ } @said), 1, 'said once');
 is((grep { /\[info\].*could not be resolved/ } @said), 1, 'then at level info');
+
+# more than anybody has
+
+is send_one('many'), '451 4.4.1 No destination server answers',
+   'forty addresses, nobody there';
+
+my %tried = map { $_ => 1 } $t->notices() =~ /connect\(\) .*(127\.1\.0\.\d+):/g;
+
+is scalar(keys %tried), 16, 'so many are tried';
 
 is send_one('silent'), '451 4.4.1 No destination server answers',
    'no answer from DNS';

@@ -142,7 +142,7 @@ mail {
 }
 EOC
 
-$t->plan(79)->run();
+$t->plan(81)->run();
 
 
 my $taken = qr/^250 2\.0\.0 OK id=/;
@@ -444,6 +444,25 @@ for my $mode ('buffered', 'stream') {
        $mode eq 'buffered' ? 1 : 0,
        "$mode: the header comes back if it was kept";
     like $report, qr/\n\n--BOUNDARY--\n\z/, "$mode: the report is complete";
+}
+
+# a header without an end: what comes back of it is bounded
+
+{
+    my $c = client('buffered');
+
+    $c->cmd('MAIL FROM:<alice@example.org>');
+    $c->cmd('RCPT TO:<b@without.example> NOTIFY=SUCCESS');
+    $c->cmd('DATA');
+    $c->body(join('', map { "X-$_: " . 'y' x 70 . "\r\n" } 1 .. 2000)
+             . "\r\nbody\r\n");
+    like scalar $c->read_reply(), $taken, 'a long header: taken';
+
+    my ($report) = reports($pass);
+
+    ok length $report < 18_000 && $report =~ /\nX-150: y{70}\n/,
+       'a part of it comes back'
+        or diag length $report;
 }
 
 # RFC 6533

@@ -19,7 +19,7 @@ use Test::Nginx::SmtpExt::Util qw/ scaled /;
 use constant SESSION => 1;
 use constant CLOCK => 0.1;
 
-my $t = Test::Nginx::SmtpExt->new()->plan(22);
+my $t = Test::Nginx::SmtpExt->new()->plan(23);
 
 $t->certificate('localhost');
 
@@ -148,3 +148,9 @@ is_deeply [ sort map { s/OK id=\w+/OK/r } $t->access_lines(7) ],
           [ 'accepted 250 2.0.0 OK',
             ('refused 421 ' . substr $over, 4) x 5,
             'refused 421 4.4.2 Timeout, closing connection' ], 'the log';
+
+# whoever does not read: smtp_send_timeout is a minute
+
+$c = connected();
+$c->send_raw("HELP\r\n" x 20_000, quiet => 1) for 1 .. 50;
+ok $t->wait_log(qr/client does not read replies/), 'replies nobody reads';

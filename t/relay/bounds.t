@@ -1,0 +1,106 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_mail_smtp_ext authors
+
+# A next hop that means no good: replies without an end, in time or in length.
+# Each command has its time, however steadily the reply drips in, and a reply
+# so many lines, of so many octets; then the next hop has failed.
+
+use warnings;
+use strict;
+
+use Test::More;
+use Time::HiRes qw/ time /;
+
+use Test::Nginx::SmtpExt;
+use Test::Nginx::SmtpExt::Util qw/ scaled /;
+
+# a reply that drips takes longer than the time for it, and a test less than
+# the time of another step
+
+use constant PAUSE => 0.2;
+use constant PATIENCE => 20;
+
+my $t = Test::Nginx::SmtpExt->new();
+my $ms = int(scaled(600));
+my $long = PATIENCE . 's';
+
+my %timeouts = (
+    CONNECT => 'greeting', EHLO => 'greeting', MAIL => 'mail',
+    RCPT => 'rcpt', DATA => 'data', EOM => 'final',
+);
+
+my @steps = qw/ CONNECT EHLO MAIL RCPT DATA EOM /;
+my %mta = map { $_ => $t->server("mta_$_", ehlo => []) } @steps;
+
+my $servers = join '', map {
+    my $step = $_;
+
+    join '', "server {
+        listen     127.0.0.1:%%PORT_$step%%;
+        protocol   smtp_ext;
+        smtp_pass  127.0.0.1:%%PORT_mta_$step%%;\n",
+        (map { "smtp_pass_${_}_timeout "
+               . ($_ eq $timeouts{$step} ? "${ms}ms" : $long) . ";\n" }
+         qw/ greeting mail rcpt data final /), "}\n";
+} @steps;
+
+$t->write_conf(<<"EOC")->plan(4 * @steps + 2)->run();
+%%GLOBALS%%
+
+events { }
+
+mail {
+    server_name         mx.example.com;
+    smtp_relay_from     127.0.0.1;
+    smtp_max_errors     1000;
+    smtp_pass_tls       off;
+
+    $servers
+}
+EOC
+
+my $lost = qr/^451 4\.4\.[12] /;
+my $many = join '', map { "250-line\r\n" } 1 .. 200;
+
+for my $step (@steps) {
+    $mta{$step}->set(fault => { at => $step, do => 'drip', pause => PAUSE });
+
+    my $start = time();
+    my $reply = send_one($step);
+
+    like $reply, $lost, "$step: a reply that drips in";
+    cmp_ok time() - $start, '<', PATIENCE / 2, "$step: is given up in time";
+}
+
+for my $step (@steps) {
+    my $code = $step eq 'CONNECT' ? 220 : $step eq 'DATA' ? 354 : 250;
+
+    for my $what ([ 'lines', "$code-line\r\n" x 5000 . "$code end\r\n" ],
+                  [ 'octets', "$code " . 'x' x 100_000 . "\r\n" ])
+    {
+        $mta{$step}->set(fault => { at => $step, do => 'garbage',
+                                    data => $what->[1] });
+
+        like send_one($step), $lost, "$step: a reply of too many $what->[0]";
+    }
+}
+
+$mta{RCPT}->set(fault => '');
+like send_one('RCPT'), qr/^250 2\.0\.0 OK/, 'one that is well again';
+
+my @said = grep { /sent an invalid reply/ } split /\n/, $t->notices();
+
+cmp_ok @said, '>=', @steps, 'the log says why';
+
+
+sub send_one {
+    my ($step) = @_;
+
+    my $c = $t->client($step);
+
+    $c->read_reply();
+    $c->ehlo();
+
+    return $c->send_message(to => 'b@example.net');
+}
