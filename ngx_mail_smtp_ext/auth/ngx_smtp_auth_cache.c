@@ -48,6 +48,7 @@ typedef struct {
 static ngx_int_t ngx_smtp_auth_cache_key(ngx_smtp_sasl_t *sasl, u_char *key);
 static ngx_int_t ngx_smtp_auth_cache_read(ngx_smtp_sasl_t *sasl,
     ngx_smtp_zone_entry_t *entry, ngx_str_t *route);
+static void ngx_smtp_auth_cache_unread(ngx_smtp_sasl_t *sasl);
 static void ngx_smtp_auth_cache_strings(ngx_smtp_sasl_t *sasl,
     ngx_str_t *route, ngx_str_t **strings);
 
@@ -87,6 +88,7 @@ ngx_smtp_auth_cache_find(ngx_smtp_sasl_t *sasl)
     if (rc == NGX_OK && route.len
         && ngx_smtp_cred_route(sasl, &route) != NGX_OK)
     {
+        ngx_smtp_auth_cache_unread(sasl);
         return NGX_AGAIN;
     }
 
@@ -276,6 +278,28 @@ ngx_smtp_auth_cache_read(ngx_smtp_sasl_t *sasl, ngx_smtp_zone_entry_t *entry,
     sasl->wait = cached->wait;
 
     return cached->rc;
+}
+
+
+/* nothing of it is to be left beside the answer to come */
+
+static void
+ngx_smtp_auth_cache_unread(ngx_smtp_sasl_t *sasl)
+{
+    ngx_str_t   route, *strings[NGX_SMTP_AUTH_CACHE_STRINGS];
+    ngx_uint_t  i;
+
+    ngx_smtp_auth_cache_strings(sasl, &route, strings);
+
+    for (i = 0; i < NGX_SMTP_AUTH_CACHE_STRINGS; i++) {
+        ngx_str_null(strings[i]);
+    }
+
+    ngx_memzero(&sasl->rights, sizeof(ngx_smtp_rights_t));
+    ngx_memzero(&sasl->enhanced, sizeof(ngx_smtp_enhanced_t));
+
+    sasl->code = 0;
+    sasl->wait = 0;
 }
 
 

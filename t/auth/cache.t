@@ -16,11 +16,11 @@ use Test::Nginx::SmtpExt::Util qw/ poll /;
 
 my $t = Test::Nginx::SmtpExt->new(workers => 2);
 
-$t->plan(82);
+$t->plan(87);
 
 $t->certificate('localhost');
 
-$t->write_conf(<<'EOC')->run();
+my $conf = <<'EOC';
 %%GLOBALS%%
 
 events { }
@@ -98,6 +98,8 @@ mail {
     }
 }
 EOC
+
+$t->write_conf($conf)->run();
 
 my $ok = '235 2.7.0 Authentication succeeded';
 my $secret = $t->secret('s3cret-passw0rd');
@@ -345,3 +347,23 @@ service('Auth-Senders' => join(',', map { "sender$_\@example.com" } 1 .. 50));
 login("small$_", undef, 'small') for 1 .. 40;
 is asks(\&login, 'small40', undef, 'small'), "0 $ok", 'the last one is there';
 is asks(\&login, 'small1', undef, 'small'), "1 $ok", 'the first is not';
+
+# an answer that can't be followed any more is as none, with all it has said
+
+service('Auth-Route' => '127.0.0.1:' . $t->port('two'),
+        'Auth-Max-Size' => 1000, 'Auth-Max-Rcpt' => 1,
+        'Auth-Senders' => 'alice@example.com');
+login('moved');
+
+$t->write_conf($conf =~ s/smtp_auth_route .*//r);
+$t->reload();
+$t->wait_workers(2);
+
+service('Auth-Server' => '127.0.0.1', 'Auth-Port' => $t->port('one'));
+$c = connected();
+is asks(sub { $c->auth_plain('moved', $secret) }), "1 $ok",
+   'a route that is allowed no longer';
+isnt $c->ehlo()->{SIZE}, 1000, 'nothing is left of its size';
+like $c->mail('bob@example.com'), qr/^250 /, 'nor of its senders';
+like $c->rcpt("$_\@example.com"), qr/^250 /, 'nor of its recipients'
+    for 'a', 'b';
