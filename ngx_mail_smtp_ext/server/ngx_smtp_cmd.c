@@ -75,6 +75,11 @@ ngx_smtp_command_input(ngx_smtp_session_t *s)
         return NGX_OK;
     }
 
+    if (rc == NGX_SMTP_LINE_BARE_CR || rc == NGX_SMTP_LINE_BARE_LF) {
+        /* it may have been AUTH */
+        ngx_explicit_memzero(s->line.text.data, s->line.text.len);
+    }
+
     switch (rc) {
 
     case NGX_OK:

@@ -21,7 +21,7 @@ my $t = Test::Nginx::SmtpExt->new();
 
 plan skip_all => 'a sanitizer keeps what was freed' if $ENV{ASAN_OPTIONS};
 
-$t->plan(22);
+$t->plan(26);
 
 # ld.so that looks for a function at its first call puts the registers on the
 # stack, and in them is what memcpy() has moved last
@@ -212,6 +212,26 @@ try('a response that ends in LF', $good,
         $_[0]->cmd('AUTH PLAIN');
         $_[0]->send_raw(b64("\0user\0$_[1]") . "\n");
         $_[0]->read_reply();
+    }, 500);
+sub raw {
+    my ($text) = @_;
+
+    return sub {
+        my $line = b64("\0user\0$_[1]");
+
+        $_[0]->send_raw($text =~ s/LINE/$line/r);
+        $_[0]->read_reply();
+    };
+}
+
+try('a command with a bare CR', $good, raw("AUTH PLAIN LINE\r\r\n"), 500);
+try('a command that ends in LF', $good, raw("AUTH PLAIN LINE\n"), 500);
+try('a command that is too long', $good,
+    raw("AUTH PLAIN LINE" . 'x' x 20000 . "\r\n"), 500);
+try('a response that is too long', $good,
+    sub {
+        $_[0]->cmd('AUTH PLAIN');
+        raw('LINE' . 'x' x 20000 . "\r\n")->(@_);
     }, 500);
 try('no answer', { %$good, delay => 1 }, $plain, 454);
 try('too long', $good, auth('PLAIN', "\0user\0" . 'x' x 2000 . 'SECRET'), 535);
