@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_core.h>
+#include <ngx_smtp_syntax.h>
 #include <ngx_smtp_var.h>
 #include <ngx_smtp_hook.h>
 
@@ -33,6 +34,8 @@ static void ngx_smtp_hook_server(ngx_smtp_hook_run_t *run,
 static void ngx_smtp_hook_envelope(ngx_smtp_hook_run_t *run,
     ngx_smtp_hook_text_t *text);
 static void ngx_smtp_hook_mail(ngx_smtp_tx_t *tx, ngx_smtp_hook_text_t *text);
+static void ngx_smtp_hook_auth(ngx_smtp_hook_text_t *text, ngx_uint_t *n,
+    ngx_str_t *auth);
 static void ngx_smtp_hook_rcpts(ngx_queue_t *rcpts,
     ngx_smtp_hook_text_t *text);
 static void ngx_smtp_hook_rcpt(ngx_smtp_rcpt_t *rcpt,
@@ -290,8 +293,13 @@ ngx_smtp_hook_mail(ngx_smtp_tx_t *tx, ngx_smtp_hook_text_t *text)
         ngx_smtp_hook_param(text, &n, "smtputf8", &value);
     }
 
+    if (tx->prdr) {
+        ngx_str_set(&value, "");
+        ngx_smtp_hook_param(text, &n, "prdr", &value);
+    }
+
     if (tx->auth.len) {
-        ngx_smtp_hook_param(text, &n, "auth", &tx->auth);
+        ngx_smtp_hook_auth(text, &n, &tx->auth);
     }
 
     for (i = 0; i < NGX_SMTP_PARAM_MAIL_MAX; i++) {
@@ -302,6 +310,28 @@ ngx_smtp_hook_mail(ngx_smtp_tx_t *tx, ngx_smtp_hook_text_t *text)
     }
 
     ngx_smtp_hook_text_raw(text, n ? "}}" : "}");
+}
+
+
+/* in xtext as it came, so that it may be given back: RFC 4954, 5 */
+
+static void
+ngx_smtp_hook_auth(ngx_smtp_hook_text_t *text, ngx_uint_t *n,
+    ngx_str_t *auth)
+{
+    ngx_str_t  value;
+
+    value.data = ngx_pnalloc(text->pool, 3 * auth->len);
+    if (value.data == NULL) {
+        text->failed = 1;
+        return;
+    }
+
+    value.len = ngx_smtp_xtext_encode(value.data, auth->data,
+                                      auth->data + auth->len)
+                - value.data;
+
+    ngx_smtp_hook_param(text, n, "auth", &value);
 }
 
 

@@ -52,6 +52,13 @@ mail {
     }
 
     server {
+        listen           127.0.0.1:%%PORT_web%%;
+        protocol         smtp_ext;
+        smtp_body_buffer_size  4k;
+        smtp_pass        http://127.0.0.1:%%PORT_post%%/mail;
+    }
+
+    server {
         listen           127.0.0.1:%%PORT_plain%%;
         protocol         smtp_ext;
         smtp_body_buffer_size  4k;
@@ -97,6 +104,7 @@ mail {
 EOC
 
 my $http = $t->http('http', hooks => {});
+my $post = $t->http('post', default => { status => 200 });
 my $json = JSON::PP->new()->utf8();
 
 my %mta = (
@@ -128,6 +136,8 @@ sub answer {
 
 # the message in what came last, without our trace
 
+my @wrong_length;
+
 sub got {
     my ($name) = @_;
     my $data;
@@ -139,6 +149,13 @@ sub got {
                        : '';
         $data =~ s/\n/\r\n/g;
         unlink @files;
+
+    } elsif ($name eq 'post') {
+        my ($r) = ($post->requests())[-1];
+
+        $data = $r->{body};
+        push @wrong_length, $r->{headers}{'content-length'}
+            if $r->{headers}{'content-length'} != length $data;
 
     } else {
         $data = ($mta{$name}->messages())[-1]{data};
@@ -238,7 +255,7 @@ my @wrong = (
     [ 'a recipient is no address', { type => 'addRecipient', value => '' } ],
 );
 
-$t->plan(4 * @rows + 2 * @wrong + 46);
+$t->plan(5 * @rows + 2 * @wrong + 52);
 $t->run();
 
 my %client;
@@ -289,7 +306,7 @@ for my $row (@rows) {
     answer(@$changes);
 
     for my $try ([ 'memory', 'data' ], [ 'file', 'bdat' ], [ 'dir', 'dir' ],
-                 [ 'plain', 'seven' ])
+                 [ 'web', 'post' ], [ 'plain', 'seven' ])
     {
         my ($port, $where) = @$try;
         my $reply = said($port, crlf($in));
@@ -306,6 +323,8 @@ for my $row (@rows) {
             or diag substr($got, 0, 500) . "\n" . substr($want, 0, 500);
     }
 }
+
+is "@wrong_length", '', 'each POST has the length of the new message';
 
 # what can't be done
 
@@ -405,6 +424,22 @@ said('file', crlf('A: b||c|'), 'SIZE=12');
 $m = ($mta{bdat}->messages())[-1];
 is +($m->{from_params} =~ /SIZE=(\d+)/)[0], length $m->{data},
    'the new size is declared';
+
+# a service that is the destination is told of the envelope and of what it needs
+
+answer(add('X', "\x{fc}"), { type => 'changeFrom', value => 'bounce@b.example' },
+       { type => 'addRecipient', value => 'w@a.example' });
+is said('web', crlf('A: b||c|')), $accepted, 'a service as the destination';
+is show(got('post')), 'A: b|X: \xc3\xbc||c|', 'gets the new message';
+
+my %h = %{($post->requests())[-1]{headers}};
+
+is $h{'smtp-from'} . ' ' . $h{'smtp-to'},
+   '<bounce@b.example> <u@a.example>, <w@a.example>',
+   'the envelope as it is now';
+is $h{'content-type'}, 'message/global', 'a header in UTF-8';
+is $h{'smtp-params'} =~ s/SIZE=(\d+)/SIZE=@{[ $1 - $h{'content-length'} ]}/r,
+   'SIZE=0 SMTPUTF8', 'and what is needed for it';
 
 # several; a quarantine
 
