@@ -147,7 +147,11 @@ ngx_smtp_hook_verdict(ngx_smtp_hook_run_t *run, ngx_smtp_verdict_t *verdict)
          : answer->failed ? ngx_smtp_hook_replies[i].error
                           : ngx_smtp_hook_replies[i].tempfail;
 
-    if (answer->action == NGX_SMTP_HOOK_REJECT && answer->failed) {
+    /* RFC 4954, 6: a login that is refused for good has 535 */
+
+    if (answer->action == NGX_SMTP_HOOK_REJECT && answer->failed
+        && run->stage != NGX_SMTP_HOOK_AUTH)
+    {
         id = NGX_SMTP_REPLY_HOOK_FAILED;
     }
 
