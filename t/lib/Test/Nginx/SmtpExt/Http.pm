@@ -11,6 +11,7 @@ package Test::Nginx::SmtpExt::Http;
 #     hooks     { stage => answer } for what smtp_hook asks, a text being JSON;
 #               other stages are accepted
 #     ssl       { cert, key, ca }
+#     keep      0: requests are not kept, for very many of them
 #     fault     at => 'RESPONSE' or 'REQUEST' (its header is there, its body
 #               not yet: an early answer), 'CONNECT'; see Daemon.pm
 #
@@ -115,7 +116,7 @@ sub _request {
     $r{n} = $c->{n};
     $r{i} = ++$c->{requests};
 
-    $self->event('request', %r);
+    $self->event('request', %r) if $self->{o}{keep} // 1;
 
     return 0 if delete $c->{early};
 
