@@ -17,7 +17,7 @@ use Test::Nginx::SmtpExt::Util qw/ poll /;
 
 my $t = Test::Nginx::SmtpExt->new(workers => 2);
 
-$t->plan(80);
+$t->plan(83);
 
 $t->write_conf(<<'EOC')->run();
 %%GLOBALS%%
@@ -70,6 +70,12 @@ mail {
         listen           127.0.0.1:%%PORT_delay%%  proxy_protocol;
         protocol         smtp_ext;
         smtp_auth_limit  zone=delay:1m address=100 user=0 time=1h delay=200ms;
+    }
+
+    server {
+        listen           127.0.0.1:%%PORT_small%%  proxy_protocol;
+        protocol         smtp_ext;
+        smtp_auth_limit  zone=small:32k address=1 user=0 time=1h delay=0;
     }
 
     server {
@@ -320,3 +326,12 @@ cmp_ok $one, '>=', 0.19, 'the first failure takes its time';
 cmp_ok $two, '>=', 0.39, 'the second takes twice as long';
 cmp_ok $three, '>=', 0.79, 'and the third';
 is login('delay', '192.0.2.70', 'user'), $ok, 'a good one does not';
+
+# a zone that is full: the oldest go, and nobody else is shut out for it
+
+login('small', "198.51.$_.1", 'user', 'x') for 1 .. 200;
+login('small', "198.52.$_.1", 'user', 'x') for 1 .. 200;
+is login('small', '198.52.200.1', 'user'), $shut_out,
+   'a zone that is full: the last one is there';
+is login('small', '198.51.1.1', 'user'), $ok, 'the first is not';
+is login('small', '198.53.1.1', 'user'), $ok, 'who is new is served';

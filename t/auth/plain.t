@@ -14,7 +14,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(75);
+$t->plan(77);
 
 $t->certificate('localhost');
 
@@ -298,6 +298,10 @@ for my $try (
     [ '+3Da', qr/^501 5\.5\.4 Bad parameter: AUTH/ ],
     [ 'a+0D+0A@example.com', qr/^501 5\.5\.4 Bad parameter: AUTH/ ],
     [ '', qr/^501 5\.5\.4 Bad parameter: syntax/ ],
+    [ '+61' x 60 . '@' . 'b' x 60 . '.' . '+63' x 60 . '.example',
+      qr/^250 / ],
+    [ '+61' x 64 . '@' . ('+62' x 50 . '.') x 2 . 'example',
+      qr/^501 5\.5\.4 Bad parameter: AUTH/ ],
 ) {
     like $c->mail('a@b.example', "AUTH=$try->[0]"), $try->[1],
          "MAIL with AUTH=$try->[0]";

@@ -17,7 +17,7 @@ use Test::Nginx::SmtpExt::Util qw/ scaled /;
 my $t = Test::Nginx::SmtpExt->new(workers => 2);
 my $ms = scaled(300);
 
-$t->plan(53);
+$t->plan(55);
 
 $t->write_conf(<<"EOC")->run();
 %%GLOBALS%%
@@ -53,6 +53,13 @@ mail {
                        cache=answers cache_by=recipient;
         smtp_hook      http://127.0.0.1:%%PORT_http%%/two stages=rcpt
                        cache=answers cache_by=recipient;
+    }
+
+    server {
+        listen         127.0.0.1:%%PORT_small%%;
+        protocol       smtp_ext;
+        smtp_hook      http://127.0.0.1:%%PORT_http%%/small stages=rcpt
+                       cache=small:32k cache_by=recipient;
     }
 
     server {
@@ -195,3 +202,13 @@ until (asked('short') > $before || time() > $end) {
 }
 
 is asked('short'), $before + 1, 'asked again when its time is over';
+
+# a zone that is full: the oldest go
+
+$c = connected('small', 's@x.example');
+$c->rcpt("u$_\@a.example") for 1 .. 400;
+$before = asked('small');
+$c->rcpt('u400@a.example');
+is asked('small'), $before, 'a zone that is full: the last one is there';
+$c->rcpt('u1@a.example');
+is asked('small'), $before + 1, 'the first is not';

@@ -9,6 +9,7 @@
 use warnings;
 use strict;
 
+use List::Util qw/ uniq /;
 use Test::More;
 use Time::HiRes qw/ time /;
 
@@ -26,11 +27,16 @@ my $ms = int(scaled(600));
 my $long = PATIENCE . 's';
 
 my %timeouts = (
-    CONNECT => 'greeting', EHLO => 'greeting', MAIL => 'mail',
-    RCPT => 'rcpt', DATA => 'data', EOM => 'final',
+    CONNECT => 'smtp_pass_greeting_timeout',
+    EHLO => 'smtp_pass_greeting_timeout',
+    MAIL => 'smtp_pass_mail_timeout',
+    RCPT => 'smtp_pass_rcpt_timeout',
+    DATA => 'smtp_pass_data_timeout',
+    EOM => 'smtp_pass_final_timeout',
 );
 
 my @steps = qw/ CONNECT EHLO MAIL RCPT DATA EOM /;
+my $http = $t->http('http', default => { status => 200 });
 my %mta = map { $_ => $t->server("mta_$_", ehlo => []) } @steps;
 
 my $servers = join '', map {
@@ -40,12 +46,11 @@ my $servers = join '', map {
         listen     127.0.0.1:%%PORT_$step%%;
         protocol   smtp_ext;
         smtp_pass  127.0.0.1:%%PORT_mta_$step%%;\n",
-        (map { "smtp_pass_${_}_timeout "
-               . ($_ eq $timeouts{$step} ? "${ms}ms" : $long) . ";\n" }
-         qw/ greeting mail rcpt data final /), "}\n";
+        (map { "$_ " . ($_ eq $timeouts{$step} ? "${ms}ms" : $long) . ";\n" }
+         uniq(values %timeouts)), "}\n";
 } @steps;
 
-$t->write_conf(<<"EOC")->plan(4 * @steps + 2)->run();
+$t->write_conf(<<"EOC")->plan(4 * @steps + 5)->run();
 %%GLOBALS%%
 
 events { }
@@ -57,6 +62,15 @@ mail {
     smtp_pass_tls       off;
 
     $servers
+
+    server {
+        listen     127.0.0.1:%%PORT_post%%;
+        protocol   smtp_ext;
+        smtp_pass  http://127.0.0.1:%%PORT_http%%/;
+
+        smtp_pass_http_timeout       ${ms}ms;
+        smtp_pass_http_read_timeout  $long;
+    }
 }
 EOC
 
@@ -88,6 +102,18 @@ for my $step (@steps) {
 
 $mta{RCPT}->set(fault => '');
 like send_one('RCPT'), qr/^250 2\.0\.0 OK/, 'one that is well again';
+
+# a service that messages are delivered to
+
+$http->set(fault => { at => 'RESPONSE', do => 'drip', pause => PAUSE });
+
+my $start = time();
+
+like send_one('post'), $lost, 'HTTP: an answer that drips in';
+cmp_ok time() - $start, '<', PATIENCE / 2, 'HTTP: is given up in time';
+
+$http->set(fault => '');
+like send_one('post'), qr/^250 2\.0\.0 OK/, 'HTTP: one that is well again';
 
 my @said = grep { /sent an invalid reply/ } split /\n/, $t->notices();
 

@@ -103,6 +103,8 @@ my @refused = (
       qr/"smtp_max_destinations" must be between 1 and 1000/ ],
     [ 'smtp_max_line_size 1m;',
       qr/"smtp_max_line_size" must be between 512 and 8192 octets/ ],
+    [ 'smtp_bulk_buffer_size 16m;',
+      qr/"smtp_bulk_buffer_size" must be between 65536 and 8388608 octets/ ],
     [ 'smtp_max_text_line 500;', qr/"smtp_max_text_line" must be between 1000/ ],
     [ 'smtp_bare_newline accept;',
       qr/invalid value "accept", "smtp_bare_newline" takes reject \| normali/ ],

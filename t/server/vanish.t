@@ -10,12 +10,14 @@ use warnings;
 use strict;
 
 use Test::More;
+use Time::HiRes qw/ time /;
 
 use Test::Nginx::SmtpExt;
+use Test::Nginx::SmtpExt::Util qw/ scaled /;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(46);
+$t->plan(48);
 
 $t->certificate('localhost');
 
@@ -200,3 +202,20 @@ is_deeply [ map { /^(\d+)/ } $c->read_replies(3) ], [ 250, 250, 221 ],
 ok $c->eof(), 'closed';
 is +(($slow->messages())[-1]{data} =~ /^Subject: (\w+)/m)[0], 'half',
    'the message was taken';
+
+# who has been told 221, and neither closes nor stops
+
+local $SIG{PIPE} = 'IGNORE';
+
+$c = $t->client('late');
+$c->read_reply();
+is $c->cmd('QUIT'), '221 2.0.0 Bye', 'QUIT';
+
+my $end = time() + scaled(8);
+my $socket = $c->socket();
+
+while (time() < $end && defined $socket->syswrite('x')) {
+    select undef, undef, undef, 0.05;
+}
+
+cmp_ok time(), '<', $end, 'is not listened to for long';
