@@ -4,12 +4,15 @@
 #                   compiler and the optimisation that the module is built with
 # bench.sh services what a login and a hook cost, beside nginx's own mail
 #                   proxy: t/bench/services.pl
+# bench.sh batch    how long a client waits that names many recipients at once:
+#                   t/bench/batch.pl
 #
 # The machine should have nothing else to do; figures of one run compare with
 # each other alone.
 #
 # CC, CC_OPT
-# ROUNDS, LOGINS    of services    5, 10000
+# ROUNDS            of services and batch    5
+# LOGINS            of services              10000
 
 set -eu
 
@@ -44,8 +47,13 @@ services() {
         "${ROUNDS:-5}" "${LOGINS:-10000}"
 }
 
+batch() {
+    perl -w -I"$root/t/lib" "$root/t/bench/batch.pl" "${ROUNDS:-5}"
+}
+
 case "${1:-scan}" in
     scan)      scan ;;
     services)  services ;;
-    *)         fail "bench.sh [scan | services]" ;;
+    batch)     batch ;;
+    *)         fail "bench.sh [scan | services | batch]" ;;
 esac
