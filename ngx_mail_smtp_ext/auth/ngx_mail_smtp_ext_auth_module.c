@@ -21,6 +21,10 @@
  */
 
 
+/* octets, for HMAC-SHA-256 */
+#define NGX_MAIL_SMTP_EXT_AUTH_SECRET  32
+
+
 static void *ngx_mail_smtp_ext_auth_create_conf(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -53,7 +57,7 @@ extern ngx_module_t  ngx_mail_auth_http_module;
  * Random, made once by the first configuration and kept over those to come:
  * processes are forked from the one that has it.
  */
-u_char  ngx_smtp_auth_secret[NGX_SMTP_AUTH_SECRET_SIZE];
+static u_char  ngx_mail_smtp_ext_auth_secret[NGX_MAIL_SMTP_EXT_AUTH_SECRET];
 static ngx_uint_t  ngx_mail_smtp_ext_auth_secret_made;
 
 
@@ -371,8 +375,8 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->scram_secret, prev->scram_secret, "");
 
     if (conf->scram_secret.len == 0) {
-        conf->scram_secret.len = sizeof(ngx_smtp_auth_secret);
-        conf->scram_secret.data = ngx_smtp_auth_secret;
+        conf->scram_secret.len = sizeof(ngx_mail_smtp_ext_auth_secret);
+        conf->scram_secret.data = ngx_mail_smtp_ext_auth_secret;
     }
 
     ngx_conf_merge_uint_value(conf->scram_iterations, prev->scram_iterations,
@@ -542,8 +546,8 @@ ngx_mail_smtp_ext_auth_init(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (RAND_bytes(ngx_smtp_auth_secret,
-                   sizeof(ngx_smtp_auth_secret))
+    if (RAND_bytes(ngx_mail_smtp_ext_auth_secret,
+                   sizeof(ngx_mail_smtp_ext_auth_secret))
         != 1)
     {
         ngx_ssl_error(NGX_LOG_EMERG, cycle->log, 0, "RAND_bytes() failed");

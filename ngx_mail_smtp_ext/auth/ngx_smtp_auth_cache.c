@@ -236,8 +236,8 @@ ngx_smtp_auth_cache_key(ngx_smtp_sasl_t *sasl, u_char *key)
         fields[10] = s->tx->rcpt->given;
     }
 
-    return ngx_smtp_auth_digest(sasl, 'c', fields, NGX_SMTP_AUTH_CACHE_FIELDS,
-                                key);
+    return ngx_smtp_zone_hash('c', fields, NGX_SMTP_AUTH_CACHE_FIELDS, key,
+                              s->connection->log);
 }
 
 

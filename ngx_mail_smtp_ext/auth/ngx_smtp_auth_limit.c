@@ -256,7 +256,8 @@ ngx_smtp_auth_limit_key(ngx_smtp_sasl_t *sasl, ngx_uint_t kind, u_char *key)
         n++;
     }
 
-    return ngx_smtp_auth_digest(sasl, (u_char) kind, fields, n, key);
+    return ngx_smtp_zone_hash((u_char) kind, fields, n, key,
+                              sasl->session->connection->log);
 }
 
 

@@ -22,9 +22,6 @@
 /* failures that smtp_auth_limit may allow: more is no limit */
 #define NGX_SMTP_AUTH_LIMIT_MAX  1000000
 
-/* octets of a secret that we make, for HMAC-SHA-256 */
-#define NGX_SMTP_AUTH_SECRET_SIZE  32
-
 
 /* what nginx's own directives said, for where ours did not */
 typedef struct {
@@ -78,12 +75,6 @@ struct ngx_smtp_sasl_secret_s {
 
 
 extern ngx_module_t  ngx_mail_smtp_ext_auth_module;
-
-/*
- * Random, made when nginx starts and kept over reloads;
- * ngx_mail_smtp_ext_auth_module.c
- */
-extern u_char  ngx_smtp_auth_secret[NGX_SMTP_AUTH_SECRET_SIZE];
 extern ngx_module_t  ngx_mail_smtp_ext_http_module;
 
 
@@ -141,14 +132,6 @@ ngx_uint_t ngx_smtp_sasl_binding_usable(ngx_smtp_session_t *s);
  */
 ngx_int_t ngx_smtp_sasl_binding(ngx_smtp_session_t *s, ngx_str_t *type,
     u_char *data, size_t *len);
-
-
-/*
- * ngx_smtp_auth_digest.c: the HMAC of n fields; kind tells apart what it is
- * for.  NGX_OK or NGX_ERROR.
- */
-ngx_int_t ngx_smtp_auth_digest(ngx_smtp_sasl_t *sasl, u_char kind,
-    ngx_str_t *fields, ngx_uint_t n, u_char *digest);
 
 
 /* ngx_smtp_auth_cache.c */

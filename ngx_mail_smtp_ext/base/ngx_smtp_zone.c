@@ -16,6 +16,9 @@
 /* entries that may go for a new one */
 #define NGX_SMTP_ZONE_VICTIMS  64
 
+/* octets, for HMAC-SHA-256 */
+#define NGX_SMTP_ZONE_SECRET   32
+
 
 typedef struct {
     ngx_rbtree_t          rbtree;
@@ -30,12 +33,18 @@ typedef struct {
 } ngx_smtp_zone_t;
 
 
+static ngx_int_t ngx_smtp_zone_secret_make(ngx_log_t *log);
 static ngx_int_t ngx_smtp_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static void ngx_smtp_zone_insert_value(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 static ngx_smtp_zone_entry_t *ngx_smtp_zone_lookup(ngx_smtp_zone_t *zone,
     u_char *key);
 static ngx_rbtree_key_t ngx_smtp_zone_key(u_char *key);
+
+
+/* processes are forked from the one that has made it */
+static u_char      ngx_smtp_zone_secret[NGX_SMTP_ZONE_SECRET];
+static ngx_uint_t  ngx_smtp_zone_secret_made;
 
 
 ngx_shm_zone_t *
@@ -73,6 +82,10 @@ ngx_smtp_zone_add(ngx_conf_t *cf, ngx_str_t *value, void *tag)
         return NULL;
     }
 
+    if (ngx_smtp_zone_secret_make(cf->log) != NGX_OK) {
+        return NULL;
+    }
+
     shm_zone = ngx_shared_memory_add(cf, &name, size, tag);
 
     if (shm_zone == NULL || shm_zone->data) {
@@ -88,6 +101,76 @@ ngx_smtp_zone_add(ngx_conf_t *cf, ngx_str_t *value, void *tag)
     shm_zone->data = zone;
 
     return shm_zone;
+}
+
+
+static ngx_int_t
+ngx_smtp_zone_secret_make(ngx_log_t *log)
+{
+    if (ngx_smtp_zone_secret_made) {
+        return NGX_OK;
+    }
+
+    if (RAND_bytes(ngx_smtp_zone_secret, NGX_SMTP_ZONE_SECRET) != 1) {
+        ngx_ssl_error(NGX_LOG_EMERG, log, 0, "RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    ngx_smtp_zone_secret_made = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_smtp_zone_hash(u_char kind, ngx_str_t *fields, ngx_uint_t n, u_char *key,
+    ngx_log_t *log)
+{
+    u_char        *p, *rv;
+    size_t         len;
+    ngx_str_t      text;
+    ngx_uint_t     i;
+    unsigned int   size;
+
+    text.len = 1;
+
+    for (i = 0; i < n; i++) {
+        text.len += sizeof(size_t) + fields[i].len;
+    }
+
+    text.data = ngx_alloc(text.len, log);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = text.data;
+    *p++ = kind;
+
+    /* with lengths, so that no other fields make the same text */
+
+    for (i = 0; i < n; i++) {
+        len = fields[i].len;
+        p = ngx_cpymem(p, &len, sizeof(size_t));
+
+        if (len) {
+            p = ngx_cpymem(p, fields[i].data, len);
+        }
+    }
+
+    rv = HMAC(EVP_sha256(), ngx_smtp_zone_secret, NGX_SMTP_ZONE_SECRET,
+              text.data, text.len, key, &size);
+
+    /* there may be a password in it */
+
+    ngx_explicit_memzero(text.data, text.len);
+    ngx_free(text.data);
+
+    if (rv == NULL) {
+        ngx_ssl_error(NGX_LOG_CRIT, log, 0, "HMAC() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

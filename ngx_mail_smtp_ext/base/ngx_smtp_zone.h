@@ -43,6 +43,14 @@ typedef struct {
 ngx_shm_zone_t *ngx_smtp_zone_add(ngx_conf_t *cf, ngx_str_t *value,
     void *tag);
 
+/*
+ * A key of n fields: an HMAC with a secret that is made with the first zone,
+ * and kept over reloads, so that nothing in a zone tells what it is of.  kind
+ * tells apart what it is for.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_smtp_zone_hash(u_char kind, ngx_str_t *fields, ngx_uint_t n,
+    u_char *key, ngx_log_t *log);
+
 /* around all of the following; nothing may wait in between */
 void ngx_smtp_zone_lock(ngx_shm_zone_t *zone);
 void ngx_smtp_zone_unlock(ngx_shm_zone_t *zone);

@@ -232,8 +232,7 @@ ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             hook->cache = ngx_smtp_zone_add(cf, &zone,
                                             &ngx_mail_smtp_ext_hook_zone_tag);
 
-            if (hook->cache == NULL || ngx_smtp_hook_cache_init(cf) != NGX_OK)
-            {
+            if (hook->cache == NULL) {
                 return NGX_CONF_ERROR;
             }
 

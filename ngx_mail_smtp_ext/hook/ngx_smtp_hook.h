@@ -310,7 +310,6 @@ ngx_int_t ngx_smtp_hook_message_tell(ngx_smtp_hook_run_t *run);
  * ngx_smtp_hook_cache.c: answers at RCPT.  find(): NGX_OK, one is there, in
  * text; NGX_DECLINED.  store() keeps the one that has come and was followed.
  */
-ngx_int_t ngx_smtp_hook_cache_init(ngx_conf_t *cf);
 ngx_int_t ngx_smtp_hook_cache_find(ngx_smtp_hook_run_t *run, ngx_str_t *text);
 void ngx_smtp_hook_cache_store(ngx_smtp_hook_run_t *run);
 

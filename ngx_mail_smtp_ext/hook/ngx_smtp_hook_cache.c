@@ -7,50 +7,20 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <ngx_smtp_hook.h>
 
 
 /*
  * Answers about recipients, kept for a while in a shared zone, as they came:
  * they are read and followed each time as if they had just come, since what
- * may be done can have changed.  Keys are HMACs, for what they are made of is
- * anybody's.
+ * may be done can have changed.
  */
 
 
-#define NGX_SMTP_HOOK_CACHE_SECRET  32
 #define NGX_SMTP_HOOK_CACHE_FIELDS  6
 
 
 static ngx_int_t ngx_smtp_hook_cache_key(ngx_smtp_hook_run_t *run);
-
-
-/* the same for all workers, and after a reload */
-static u_char      ngx_smtp_hook_cache_secret[NGX_SMTP_HOOK_CACHE_SECRET];
-static ngx_uint_t  ngx_smtp_hook_cache_secret_made;
-
-
-ngx_int_t
-ngx_smtp_hook_cache_init(ngx_conf_t *cf)
-{
-    if (ngx_smtp_hook_cache_secret_made) {
-        return NGX_OK;
-    }
-
-    if (RAND_bytes(ngx_smtp_hook_cache_secret, NGX_SMTP_HOOK_CACHE_SECRET)
-        != 1)
-    {
-        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0, "RAND_bytes() failed");
-        return NGX_ERROR;
-    }
-
-    ngx_smtp_hook_cache_secret_made = 1;
-
-    return NGX_OK;
-}
 
 
 ngx_int_t
@@ -133,16 +103,11 @@ ngx_smtp_hook_cache_store(ngx_smtp_hook_run_t *run)
 }
 
 
-/* with lengths, so that no other fields make the same text */
-
 static ngx_int_t
 ngx_smtp_hook_cache_key(ngx_smtp_hook_run_t *run)
 {
-    u_char              *p;
-    size_t               len;
-    ngx_str_t            text, fields[NGX_SMTP_HOOK_CACHE_FIELDS];
-    ngx_uint_t           i, by;
-    unsigned int         size;
+    ngx_str_t            fields[NGX_SMTP_HOOK_CACHE_FIELDS];
+    ngx_uint_t           by;
     ngx_smtp_session_t  *s;
 
     s = run->session;
@@ -169,30 +134,6 @@ ngx_smtp_hook_cache_key(ngx_smtp_hook_run_t *run)
         fields[5] = run->rcpt->addr;
     }
 
-    text.len = 0;
-
-    for (i = 0; i < NGX_SMTP_HOOK_CACHE_FIELDS; i++) {
-        text.len += sizeof(size_t) + fields[i].len;
-    }
-
-    text.data = ngx_pnalloc(run->pool, text.len);
-    if (text.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = text.data;
-
-    for (i = 0; i < NGX_SMTP_HOOK_CACHE_FIELDS; i++) {
-        len = fields[i].len;
-        p = ngx_cpymem(p, &len, sizeof(size_t));
-
-        if (len) {
-            p = ngx_cpymem(p, fields[i].data, len);
-        }
-    }
-
-    return HMAC(EVP_sha256(), ngx_smtp_hook_cache_secret,
-                NGX_SMTP_HOOK_CACHE_SECRET, text.data, text.len, run->key,
-                &size)
-           ? NGX_OK : NGX_ERROR;
+    return ngx_smtp_zone_hash('h', fields, NGX_SMTP_HOOK_CACHE_FIELDS,
+                              run->key, s->connection->log);
 }
