@@ -186,7 +186,7 @@ sub _response {
     }
 
     if (!defined $answer && $self->{o}{hooks}
-        && $r->{body} =~ /^\{"context":\{"stage":"(\w+)"/)
+        && ($r->{body} // '') =~ /^\{"context":\{"stage":"(\w+)"/)
     {
         $answer = $self->answer($self->{o}{hooks}, $1, $r);
         $answer //= '{"action":"accept"}';
