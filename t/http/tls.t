@@ -14,13 +14,27 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(41);
+$t->plan(53);
 
 $t->certificate('ca', is_ca => 1);
 $t->certificate('service', ca => 'ca',
                 san => [ 'DNS:api.example', 'DNS:localhost', 'IP:127.0.0.1' ]);
 $t->certificate('expired', ca => 'ca', san => [ 'IP:127.0.0.1' ], days => -1);
 $t->certificate('client', ca => 'ca');
+$t->certificate('between', ca => 'ca', is_ca => 1);
+$t->certificate('far', ca => 'between', san => [ 'IP:127.0.0.1' ]);
+$t->certificate('revoked', ca => 'ca', san => [ 'IP:127.0.0.1' ]);
+
+my $dir = $t->testdir();
+
+crl('revoked');
+
+$t->write_file('far.crt', $t->read_file('far.crt')
+                          . $t->read_file('between.crt'));
+
+$t->write_file('passwords', "another\nlocked-key\n");
+openssl("ec -in $dir/client.key -aes128 -passout pass:locked-key"
+        . " -out $dir/locked.key");
 
 my %servers = (
     default => '',
@@ -51,6 +65,25 @@ my %servers = (
     client => 'smtp_http_ssl_trusted_certificate ca.crt;
         smtp_http_ssl_certificate client.crt;
         smtp_http_ssl_certificate_key client.key;',
+    locked => 'smtp_http_ssl_trusted_certificate ca.crt;
+        smtp_http_ssl_certificate client.crt;
+        smtp_http_ssl_certificate_key locked.key;
+        smtp_http_ssl_password_file passwords;',
+    suite => 'smtp_http_ssl_trusted_certificate ca.crt;
+        smtp_http_ssl_conf_command Ciphersuites TLS_CHACHA20_POLY1305_SHA256;',
+    far => 'smtp_http_ssl_trusted_certificate ca.crt;
+        smtp_http_ssl_verify_depth 0;
+        smtp_auth_http https://127.0.0.1:%%PORT_to_far%%/auth;',
+    near => 'smtp_http_ssl_trusted_certificate ca.crt;
+        smtp_http_ssl_verify_depth 1;
+        smtp_auth_http https://127.0.0.1:%%PORT_to_far%%/auth;',
+    not_revoked => 'smtp_http_ssl_trusted_certificate ca.crt;
+        smtp_http_ssl_crl ca.crl;',
+    revoked => 'smtp_http_ssl_trusted_certificate ca.crt;
+        smtp_http_ssl_crl ca.crl;
+        smtp_auth_http https://127.0.0.1:%%PORT_to_revoked%%/auth;',
+    unlisted => 'smtp_http_ssl_trusted_certificate ca.crt;
+        smtp_auth_http https://127.0.0.1:%%PORT_to_revoked%%/auth;',
     old => 'smtp_http_ssl_trusted_certificate ca.crt;
         smtp_http_ssl_protocols TLSv1.2;
         smtp_http_ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256;',
@@ -94,16 +127,18 @@ EOF
 my $ok = '235 2.7.0 Authentication succeeded';
 my $unavailable = '454 4.7.0 Temporary authentication failure';
 
-my $dir = $t->testdir();
 my $good = { headers => [ 'Auth-Status' => 'OK' ] };
 my %ssl = map { $_ => { cert => "$dir/$_.crt", key => "$dir/$_.key",
                         ca => "$dir/ca.crt", resume => 1 } }
-          qw/ service expired /;
+          qw/ service expired revoked far /;
 
 my $http = $t->http('http', ssl => $ssl{service}, hooks => {},
                     on => { '/auth' => $good });
 my $expired = $t->http('to_expired', ssl => $ssl{expired},
                        on => { '/auth' => $good });
+my $revoked = $t->http('to_revoked', ssl => $ssl{revoked},
+                       on => { '/auth' => $good });
+my $far = $t->http('to_far', ssl => $ssl{far}, on => { '/auth' => $good });
 my $plain = $t->http('to_plain', on => { '/auth' => $good });
 my $silent = $t->http('to_silent', fault => { at => 'CONNECT', do => 'silent' });
 
@@ -138,6 +173,12 @@ is login('unverified'), $ok, 'no verification';
 is login('wrong'), $unavailable, 'another name';
 is log_has(qr/certificate does not match "other.example"/), 1, 'logged';
 is login('expired'), $unavailable, 'an old certificate';
+is login('near'), $ok, 'somebody between it and who is trusted';
+is login('far'), $unavailable, 'where nobody may be';
+is login('not_revoked'), $ok, 'one that is not on a list';
+is login('unlisted'), $ok, 'one that is, where nobody looks';
+is login('revoked'), $unavailable, 'and where somebody does';
+is log_has(qr/certificate revoked/), 1, 'the log says so';
 is login('plain'), $unavailable, 'no TLS at all';
 is scalar($plain->requests()), 0, 'which was told nothing';
 is login('silent'), $unavailable, 'no handshake in time';
@@ -155,6 +196,11 @@ is tls()->{version}, 'TLSv1_2', 'it is that';
 is tls()->{peer}, undef, 'no certificate of ours';
 is login('client'), $ok, 'a certificate of ours';
 is tls()->{peer}, 'client', 'it has got it';
+
+is login('locked'), $ok, 'one whose key has a password';
+is tls()->{peer}, 'client', 'it has got that';
+is login('suite'), $ok, 'a cipher of TLS 1.3';
+is tls()->{cipher}, 'TLS_CHACHA20_POLY1305_SHA256', 'by that';
 
 my ($r) = ($http->requests())[-1];
 
@@ -214,6 +260,8 @@ $http->set(hooks => {}, fault => undef);
 is login('once'), $ok, 'and back';
 
 my @bad = (
+    [ 'smtp_http_ssl_crl none.crl;', 'none.crl' ],
+    [ 'smtp_http_ssl_conf_command Nothing x;', 'Nothing' ],
     [ 'smtp_http_ssl_trusted_certificate none.crt;', 'none.crt' ],
     [ 'smtp_http_ssl_certificate client.crt;',
       'no "smtp_http_ssl_certificate_key"' ],
@@ -233,4 +281,29 @@ mail {
 }
 EOF
     ok $rc && index($out, $try->[1]) >= 0, $try->[0] or diag $out;
+}
+
+
+sub openssl {
+    my ($args) = @_;
+
+    system("openssl $args 2>'$dir/openssl.out'") == 0
+        or die "openssl $args: " . $t->read_file('openssl.out');
+}
+
+
+# a list of the CA with this certificate on it
+
+sub crl {
+    my ($name) = @_;
+    my $serial = `openssl x509 -in '$dir/$name.crt' -noout -serial`
+                 =~ s/serial=(\w+)\n/$1/r;
+
+    $t->write_file('index.txt', "R\t491231000000Z\t250101000000Z\t$serial"
+                                . "\tunknown\t/CN=$name\n");
+    $t->write_file('crl.cnf', "[ca]\ndefault_ca = d\n[d]\n"
+                              . "database = $dir/index.txt\n"
+                              . "default_md = sha256\n");
+    openssl("ca -gencrl -config '$dir/crl.cnf' -crldays 30 -cert '$dir/ca.crt'"
+            . " -keyfile '$dir/ca.key' -out '$dir/ca.crl'");
 }

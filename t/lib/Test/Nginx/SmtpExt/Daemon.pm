@@ -610,6 +610,7 @@ sub tls {
     my $s = $c->{socket};
 
     $self->event('tls', n => $c->{n}, version => $s->get_sslversion(),
+                 cipher => $s->get_cipher(),
                  sni => scalar $s->get_servername(),
                  reused => $s->get_session_reused() ? 1 : 0,
                  peer => scalar eval { $s->peer_certificate('cn') });
