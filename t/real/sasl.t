@@ -7,6 +7,7 @@
 use warnings;
 use strict;
 
+use Encode qw/ encode_utf8 /;
 use POSIX ();
 use Test::More;
 
@@ -68,8 +69,18 @@ my $token = $t->secret('ya29.t0ken-for_clients');
 my $user = 'user@example.com';
 my ($smtp, $old, $xoauth2) = map { $t->port($_) } qw/ smtp old xoauth2 /;
 
-my %keys = map { $_ => [ scram_headers($_, $secret) ] }
-           qw/ scram-sha-1 scram-sha-256 /;
+# a name and a password that SASLprep changes (RFC 4013), and what they become
+
+my $odd_user = encode_utf8("I\x{ad}X\@example.com");
+my $odd_secret = encode_utf8("p\x{ad}\x{aa}ss-\x{fc}");
+my %prepared = ($user => $secret,
+                'IX@example.com' => $t->secret(encode_utf8("pass-\x{fc}")));
+
+my %keys = map {
+    my $mech = $_;
+    $mech => { map { $_ => [ scram_headers($mech, $prepared{$_}) ] }
+               keys %prepared }
+} qw/ scram-sha-1 scram-sha-256 /;
 
 my $http = $t->http('http', default => sub {
     my ($r) = @_;
@@ -77,7 +88,8 @@ my $http = $t->http('http', default => sub {
     my $method = $h->{'auth-method'};
     my $pass = ($h->{'auth-pass'} // '') =~ s/%([0-9A-F]{2})/chr hex $1/ger;
 
-    return { headers => [ 'Auth-Status' => 'OK', @{$keys{$method}} ] }
+    return { headers => [ 'Auth-Status' => 'OK',
+                          @{$keys{$method}{$h->{'auth-user'}} || []} ] }
         if $keys{$method};
 
     my $good = $method eq 'plain' ? $pass eq $secret
@@ -116,6 +128,35 @@ $c->starttls(SSL_ca_file => $ca, $mech eq 'EXTERNAL'
              : ()) or die 'TLS';
 $c->auth(Authen::SASL->new(mechanism => $mech, callback => {
     user => $user, pass => $password, authname => '' })) or die $c->message();
+$c->quit();
+EOF
+
+$t->write_file('scram.pl', <<'EOF');
+use Authen::SCRAM::Client;
+use Encode qw/ decode_utf8 encode_utf8 /;
+use MIME::Base64;
+use Net::SMTP;
+
+my ($mech, $port, $ca, $user, $password) = @ARGV;
+my $c = Net::SMTP->new('localhost', Port => $port, Timeout => 20) or die;
+my $scram = Authen::SCRAM::Client->new(username => decode_utf8($user),
+    password => decode_utf8($password), digest => $mech =~ s/^SCRAM-//r);
+
+sub ask {
+    $c->command(@_)->response();
+    chomp(my $text = join '', $c->message());
+    return $c->code() == 334 ? decode_base64($text) : die $c->code() . " $text";
+}
+
+$c->starttls(SSL_ca_file => $ca) or die 'TLS';
+
+my $first = ask("AUTH $mech",
+                encode_base64(encode_utf8($scram->first_msg()), ""));
+my $final = ask(encode_base64($scram->final_msg($first), ''));
+
+$scram->validate($final);
+$c->command('')->response();
+$c->code() == 235 or die $c->code();
 $c->quit();
 EOF
 
@@ -187,6 +228,19 @@ my @clients = (
         return ('perl', "$dir/send.pl", $_[0], $smtp, "$dir/ca.crt", $user,
                 $secret, "$dir/client");
     } ],
+    (map {
+        my ($name, @as) = @$_;
+
+        [ $name, 'perl', [ qw/ SCRAM-SHA-1 SCRAM-SHA-256 / ], sub {
+            return ('perl', "$dir/scram.pl", $_[0], $smtp, "$dir/ca.crt", @as);
+        } ]
+    } ([ 'Authen::SCRAM', $user, $secret ],
+       [ 'Authen::SCRAM, prepared', $odd_user, $odd_secret ])),
+    [ 'gsasl, prepared', 'gsasl', [ qw/ SCRAM-SHA-1 SCRAM-SHA-256 / ], sub {
+        return ('env', 'LC_ALL=C.UTF-8', 'gsasl', '--smtp', '--client',
+                '--starttls', '--no-cb', "--x509-ca-file=$dir/ca.crt", '-m',
+                $_[0], '-a', $odd_user, '-p', $odd_secret, 'localhost', $smtp);
+    } ],
     [ 'Nodemailer', 'node', [ qw/ PLAIN LOGIN CRAM-MD5 XOAUTH2 / ], sub {
         return ('node', "$dir/send.js", $_[0], $smtp, "$dir/ca.crt", $user,
                 $_[0] eq 'XOAUTH2' ? $token : $secret);
@@ -254,6 +308,10 @@ for my $client (@clients) {
             if $name eq 'Authen::SASL'
                && !eval { require Authen::SASL; require Net::SMTP;
                            require Digest::HMAC_MD5; 1 };
+        skip 'no Authen::SCRAM', scalar @$mechs
+            if $name =~ /^Authen::SCRAM/
+               && !eval { require Authen::SCRAM::Client; require Net::SMTP;
+                          require IO::Socket::SSL; 1 };
         skip 'no Nodemailer', scalar @$mechs
             if $name eq 'Nodemailer'
                && (call('node', '-e', 'require("nodemailer")'))[0] != 0;

@@ -44,6 +44,7 @@ needs='
     gsasl                                       gsasl
     Authen::SASL                                libauthen-sasl-perl
     Digest::HMAC_MD5                            libdigest-hmac-perl
+    Authen::SCRAM                               libauthen-scram-perl  option
     postconf                                    postfix               option
     node                                        nodejs                option
     /usr/share/nodejs/nodemailer                node-nodemailer       option
