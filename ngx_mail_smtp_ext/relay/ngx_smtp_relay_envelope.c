@@ -814,32 +814,28 @@ ngx_smtp_relay_reply_rcpt(ngx_smtp_relay_t *relay)
 static ngx_int_t
 ngx_smtp_relay_reply_data(ngx_smtp_relay_t *relay)
 {
-    if (relay->client->reply.code == 354) {
+    ngx_uint_t  code;
 
-        if (relay->mail_failed || relay->nrefused) {
-
-            /*
-             * Nobody is to get it, and it waits for data.  Closing is the
-             * only way that leaves no message behind.
-             */
-
-            relay->drop = 1;
-        }
-
-        return NGX_OK;
-    }
+    code = relay->client->reply.code;
 
     if (relay->mail_failed || ngx_smtp_relay_stopped(relay)) {
 
-        if (relay->client->reply.code / 100 < 4) {
-            /* it has gone out of step, and is no good any more */
-            relay->drop = 1;
-        }
+        /*
+         * Nobody is to get it.  After 354 it waits for data, and closing is
+         * the only way that leaves no message behind; after 2yz it has gone
+         * out of step.
+         */
+
+        relay->drop |= (code / 100 < 4);
 
         return NGX_OK;
     }
 
-    if (relay->client->reply.code / 100 == 2) {
+    if (code == 354) {
+        return NGX_OK;
+    }
+
+    if (code / 100 == 2) {
         /* it has gone out of step */
         return NGX_ERROR;
     }

@@ -16,7 +16,7 @@ use Test::Nginx::SmtpExt::Util qw/ scaled /;
 my $t = Test::Nginx::SmtpExt->new();
 my $ms = scaled(400);
 
-$t->write_conf(<<"EOC")->plan(47);
+$t->write_conf(<<"EOC")->plan(50);
 %%GLOBALS%%
 
 events { }
@@ -183,9 +183,24 @@ for my $port (qw/ verify buffered /) {
        "$port: on a new connection";
 }
 
+# a recipient that is refused when the message is there costs no connection
+
+my $c = client('buffered');
+
+$lmtp->set(on => { RCPT => [ '250 2.1.5 a', '550 5.1.1 b', '250 2.1.5 c' ] });
+
+my $connections = $lmtp->connections();
+
+is replies($c, 'PRDR', map { "$_\@example.com" } 'a' .. 'c'),
+   '250 250 250 250 354 353 Repli 250 2.0.0 550 5.1.1 250 2.0.0 250 2.0.0',
+   'buffered: one is refused';
+is replies($c, '', 'a@example.com'), '250 250 354 250 2.0.0', 'another message';
+is $lmtp->connections(), $connections, 'on the same connection';
+$c->close();
+
 # LMTP behind LMTP
 
-my $c = client('front');
+$c = client('front');
 
 $lmtp->set(on => { EOM => [ '250 2.0.0 a', '550 5.2.2 b' ] });
 
