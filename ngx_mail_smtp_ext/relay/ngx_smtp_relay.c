@@ -8,40 +8,17 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_relay.h>
-#include <ngx_smtp_received.h>
-#include <ngx_smtp_ask.h>
 
 
 /*
- * The relay: the destination types smtp:// and lmtp://, and which server is
- * asked.
+ * Which server is asked.
  *
  * Another server is tried as long as it is certain that the one before did
  * not take the message: until the end mark has been handed to the kernel.
  * What goes wrong after that is 451 (RFC 1047), and nothing is sent again.
- *
- * A recipient is asked about at RCPT time.  The connection that was used for
- * it is given back to the pool whenever the client's turn comes, with the
- * transaction still open in it ("parked"); if nobody needed it meanwhile, the
- * delivery goes on where it was.
  */
 
 
-extern ngx_module_t  ngx_mail_smtp_ext_relay_module;
-
-
-static char *ngx_smtp_relay_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
-    ngx_str_t *rest);
-static char *ngx_smtp_relay_parse_lmtp(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
-    ngx_str_t *rest);
-static char *ngx_smtp_relay_parse_tls(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
-    ngx_str_t *rest);
-static char *ngx_smtp_relay_parse_port(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
-    ngx_str_t *rest, in_port_t port);
-static ngx_int_t ngx_smtp_relay_verify(ngx_smtp_delivery_t *d,
-    ngx_smtp_op_t *op);
-static void ngx_smtp_relay_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op);
-static void ngx_smtp_relay_park(ngx_smtp_delivery_t *d);
 static void ngx_smtp_relay_named(ngx_smtp_op_t *op);
 static void ngx_smtp_relay_start(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_go_on(ngx_smtp_relay_t *relay);
@@ -59,206 +36,6 @@ static ngx_uint_t ngx_smtp_relay_may_retry(ngx_smtp_relay_t *relay,
     ngx_uint_t why);
 static void ngx_smtp_relay_again(ngx_smtp_relay_t *relay);
 static void ngx_smtp_relay_no_server(ngx_smtp_relay_t *relay);
-
-
-const ngx_smtp_dest_type_t  ngx_smtp_dest_smtp = {
-    ngx_string("smtp://"),
-
-    ngx_smtp_relay_parse,
-    ngx_smtp_relay_verify,
-    ngx_smtp_relay_park,
-    ngx_smtp_relay_deliver,
-    ngx_smtp_relay_commit,
-    ngx_smtp_relay_stream,
-    ngx_smtp_relay_push,
-    ngx_smtp_ask_start,
-    NULL,                        /* resolve */
-    0                            /* each */
-};
-
-
-/* the same under TLS from the start */
-
-const ngx_smtp_dest_type_t  ngx_smtp_dest_smtps = {
-    ngx_string("smtps://"),
-
-    ngx_smtp_relay_parse_tls,
-    ngx_smtp_relay_verify,
-    ngx_smtp_relay_park,
-    ngx_smtp_relay_deliver,
-    ngx_smtp_relay_commit,
-    ngx_smtp_relay_stream,
-    ngx_smtp_relay_push,
-    ngx_smtp_ask_start,
-    NULL,                        /* resolve */
-    0                            /* each */
-};
-
-
-const ngx_smtp_dest_type_t  ngx_smtp_dest_lmtp = {
-    ngx_string("lmtp://"),
-
-    ngx_smtp_relay_parse_lmtp,
-    ngx_smtp_relay_verify,
-    ngx_smtp_relay_park,
-    ngx_smtp_relay_deliver,
-    ngx_smtp_relay_commit,
-    ngx_smtp_relay_stream,
-    ngx_smtp_relay_push,
-    ngx_smtp_ask_start,
-    NULL,                        /* resolve */
-    1                            /* each */
-};
-
-
-/* RFC 5321, 4.5.4.2; RFC 8314, 7.3; RFC 2033, 5: "any private mail system" */
-#define NGX_SMTP_RELAY_PORT       25
-#define NGX_SMTP_RELAY_TLS_PORT   465
-#define NGX_SMTP_RELAY_LMTP_PORT  24
-
-
-static char *
-ngx_smtp_relay_parse(ngx_conf_t *cf, ngx_smtp_dest_t *dest, ngx_str_t *rest)
-{
-    return ngx_smtp_relay_parse_port(cf, dest, rest, NGX_SMTP_RELAY_PORT);
-}
-
-
-static char *
-ngx_smtp_relay_parse_tls(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
-    ngx_str_t *rest)
-{
-    return ngx_smtp_relay_parse_port(cf, dest, rest, NGX_SMTP_RELAY_TLS_PORT);
-}
-
-
-static char *
-ngx_smtp_relay_parse_lmtp(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
-    ngx_str_t *rest)
-{
-    return ngx_smtp_relay_parse_port(cf, dest, rest, NGX_SMTP_RELAY_LMTP_PORT);
-}
-
-
-static char *
-ngx_smtp_relay_parse_port(ngx_conf_t *cf, ngx_smtp_dest_t *dest,
-    ngx_str_t *rest, in_port_t port)
-{
-    dest->conf = ngx_smtp_upstream_add(cf, rest, port);
-
-    if (dest->conf == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    /* each worker fills in its own */
-
-    if (dest->caps == NULL) {
-        dest->caps = ngx_pcalloc(cf->pool, sizeof(ngx_smtp_caps_t));
-    }
-
-    return dest->caps ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-ngx_smtp_dest_t *
-ngx_smtp_relay_dest_make(ngx_pool_t *pool, ngx_str_t *host, in_port_t port)
-{
-    ngx_smtp_dest_t  *dest;
-
-    dest = ngx_pcalloc(pool, sizeof(ngx_smtp_dest_t));
-    if (dest == NULL) {
-        return NULL;
-    }
-
-    dest->type = &ngx_smtp_dest_smtp;
-    dest->url = *host;
-
-    dest->conf = ngx_smtp_upstream_find(host);
-
-    if (dest->conf == NULL) {
-        dest->conf = ngx_smtp_upstream_make(pool, host, port);
-    }
-
-    return dest->conf ? dest : NULL;
-}
-
-
-static ngx_int_t
-ngx_smtp_relay_verify(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
-{
-    ngx_smtp_relay_t  *relay;
-
-    relay = ngx_smtp_relay_get(d);
-    if (relay == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (relay->conf->mode == NGX_SMTP_PASS_BUFFERED) {
-
-        /* what was seen last tells how many recipients it will take */
-
-        if (d->dest->caps) {
-            d->tx->delivery = d;
-            (void) ngx_smtp_esmtp_room(d->dest->caps, d->tx,
-                                       &d->tx->rcpt->verdict);
-        }
-
-        return NGX_OK;
-    }
-
-    ngx_smtp_relay_begin(relay, op, 0);
-
-    return NGX_AGAIN;
-}
-
-
-static void
-ngx_smtp_relay_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
-{
-    ngx_smtp_relay_t  *relay;
-
-    relay = ngx_smtp_relay_get(d);
-
-    if (relay == NULL || ngx_smtp_received_write(d->tx) != NGX_OK) {
-        ngx_smtp_op_finish(op, NGX_ERROR);
-        return;
-    }
-
-    if (relay->open) {
-        ngx_smtp_relay_stream_deliver(relay, op);
-        return;
-    }
-
-    ngx_smtp_relay_begin(relay, op, 1);
-}
-
-
-ngx_smtp_relay_t *
-ngx_smtp_relay_get(ngx_smtp_delivery_t *d)
-{
-    ngx_smtp_relay_t  *relay;
-
-    if (d->worker) {
-        return d->worker;
-    }
-
-    relay = ngx_pcalloc(d->tx->pool, sizeof(ngx_smtp_relay_t));
-    if (relay == NULL) {
-        return NULL;
-    }
-
-    relay->tx = d->tx;
-    relay->delivery = d;
-    relay->upstream = d->dest->conf;
-    relay->conf = ngx_smtp_session_srv_conf(d->tx->session,
-                                            ngx_mail_smtp_ext_relay_module);
-
-    relay->out_last = &relay->out;
-
-    d->worker = relay;
-
-    return relay;
-}
 
 
 void
@@ -425,29 +202,6 @@ ngx_smtp_relay_cancel(ngx_smtp_op_t *op)
 
     relay->got = 0;
     ngx_smtp_peer_free(&relay->peer, NGX_SMTP_PEER_UNKNOWN);
-}
-
-
-static void
-ngx_smtp_relay_park(ngx_smtp_delivery_t *d)
-{
-    ngx_smtp_relay_t  *relay;
-
-    relay = d->worker;
-
-    if (relay->open) {
-
-        if (d->tx->stream != d) {
-            ngx_smtp_relay_stream_close(relay);
-        }
-
-        return;
-    }
-
-    if (relay->client && relay->op == NULL) {
-        ngx_smtp_client_free(relay->client, 1, &relay->parked);
-        relay->client = NULL;
-    }
 }
 
 
@@ -907,49 +661,4 @@ ngx_smtp_relay_finish(ngx_smtp_relay_t *relay)
     rc = (relay->deliver || verdict->code >= 300) ? NGX_DONE : NGX_OK;
 
     ngx_smtp_op_finish(op, rc);
-}
-
-
-ngx_int_t
-ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay, ngx_smtp_verdict_t *verdict)
-{
-    ngx_smtp_delivery_log_t  *log;
-    ngx_smtp_client_reply_t  *reply;
-
-    reply = &relay->client->reply;
-
-    /* 3xx is out of place wherever this is called */
-
-    verdict->code = (reply->code / 100 == 3) ? 451 : reply->code;
-    verdict->enhanced = reply->enhanced;
-
-    switch (reply->code) {
-
-    case 421:    /* of their connection, not of ours */
-    case 500:    /* of a command of ours, in a dialogue that is not the */
-    case 502:    /* client's: it can't help it, and the mail is none the */
-    case 503:    /* worse for it */
-    case 504:
-    case 530:
-    case 538:
-        verdict->code = 451;
-        break;
-
-    case 251:    /* RFC 6531, 3.7.4.1: without its address in UTF-8 it is */
-    case 551:    /* 250 or 550 */
-        verdict->code -= relay->client->masked;
-        break;
-    }
-
-    if (ngx_smtp_tx_copy(relay->tx, &verdict->text, &reply->text) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    log = &relay->delivery->log;
-
-    log->status = reply->code;
-    log->enhanced = reply->enhanced;
-    log->reply = verdict->text;
-
-    return NGX_OK;
 }

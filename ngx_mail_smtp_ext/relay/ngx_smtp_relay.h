@@ -114,8 +114,10 @@ typedef struct {
 } ngx_smtp_relay_t;
 
 
-/* _relay: which server */
+/* _dest: the one of d, made if there is none; NULL: no memory */
 ngx_smtp_relay_t *ngx_smtp_relay_get(ngx_smtp_delivery_t *d);
+
+/* _relay: which server */
 void ngx_smtp_relay_begin(ngx_smtp_relay_t *relay, ngx_smtp_op_t *op,
     ngx_uint_t deliver);
 void ngx_smtp_relay_cancel(ngx_smtp_op_t *op);
@@ -133,6 +135,26 @@ void ngx_smtp_relay_finish(ngx_smtp_relay_t *relay);
  */
 void ngx_smtp_relay_resume(ngx_smtp_relay_t *relay);
 
+/* _envelope: commands; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay);
+
+/* 0: it would take a MAIL more than the server allows in a session */
+ngx_uint_t ngx_smtp_relay_usable(ngx_smtp_relay_t *relay);
+
+/* says what may be said by now; may anything be? */
+ngx_int_t ngx_smtp_relay_send(ngx_smtp_relay_t *relay);
+ngx_uint_t ngx_smtp_relay_may_send(ngx_smtp_relay_t *relay);
+
+/* is nobody to get the message, since recipients were refused? */
+ngx_uint_t ngx_smtp_relay_stopped(ngx_smtp_relay_t *relay);
+
+/* pos, of sending or reading, to the next command */
+void ngx_smtp_relay_advance(ngx_smtp_relay_t *relay,
+    ngx_smtp_relay_pos_t *pos);
+
+/* _answer: replies; answer() of a client */
+ngx_int_t ngx_smtp_relay_answer(ngx_smtp_client_t *client);
+
 /* the reply as a verdict of ours, copied to the transaction's pool */
 ngx_int_t ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay,
     ngx_smtp_verdict_t *verdict);
@@ -140,11 +162,6 @@ ngx_int_t ngx_smtp_relay_verdict(ngx_smtp_relay_t *relay,
 /* the same of the reply to the message, with our id where it was taken */
 ngx_int_t ngx_smtp_relay_outcome(ngx_smtp_relay_t *relay,
     ngx_smtp_verdict_t *verdict);
-
-/* _envelope: commands and replies; NGX_OK or NGX_ERROR */
-ngx_int_t ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay);
-ngx_uint_t ngx_smtp_relay_usable(ngx_smtp_relay_t *relay);
-ngx_int_t ngx_smtp_relay_answer(ngx_smtp_client_t *client);
 
 /*
  * _proof: _compare() takes each reply to the envelope and the message.  When
