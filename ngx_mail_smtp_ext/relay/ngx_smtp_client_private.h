@@ -42,11 +42,34 @@ void ngx_smtp_client_read_handler(ngx_event_t *rev);
 /* has owner give it up, after saying why; the client is gone afterwards */
 void ngx_smtp_client_fail(ngx_smtp_client_t *client);
 
+/*
+ * Fails, but not from inside a call of the owner's.  Maybe the server has said
+ * why it does not want to hear the rest: the read handler finds that, or else
+ * gives up.
+ */
+void ngx_smtp_client_break(ngx_smtp_client_t *client);
+
 /* waits for the greeting */
 void ngx_smtp_client_greeting(ngx_smtp_client_t *client);
 
+
+/* ngx_smtp_client_reply.c */
+
+/* NGX_OK: something was read, NGX_AGAIN, or NGX_ERROR */
+ngx_int_t ngx_smtp_client_recv(ngx_smtp_client_t *client);
+
+/*
+ * A line of what was read.  NGX_OK: on to the next one, NGX_AGAIN: there is
+ * none, NGX_DONE: the client is its owner's, or gone, or NGX_ERROR.
+ */
+ngx_int_t ngx_smtp_client_parse(ngx_smtp_client_t *client);
+
 /* says EHLO; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_smtp_client_ehlo(ngx_smtp_client_t *client);
+
+
+/* ngx_smtp_client_write.c: what there is; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_smtp_client_write(ngx_smtp_client_t *client);
 
 
 /* ngx_smtp_client_tls.c */
