@@ -23,11 +23,8 @@ ngx_smtp_delivery_of(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt)
     ngx_queue_t          *q;
     ngx_smtp_delivery_t  *d;
 
-    for (q = ngx_queue_head(&tx->deliveries);
-         q != ngx_queue_sentinel(&tx->deliveries);
-         q = ngx_queue_next(q))
-    {
-        d = ngx_queue_data(q, ngx_smtp_delivery_t, queue);
+    ngx_smtp_deliveries_each(q, tx) {
+        d = ngx_smtp_deliveries_data(q);
 
         if (ngx_smtp_delivery_has(d, rcpt)) {
             return d;

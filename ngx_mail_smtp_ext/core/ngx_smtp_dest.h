@@ -132,6 +132,16 @@ struct ngx_smtp_delivery_s {
 };
 
 
+/* all of a transaction: q walks, and stands for one */
+#define ngx_smtp_deliveries_each(q, tx)                                      \
+    for (q = ngx_queue_head(&(tx)->deliveries);                              \
+         q != ngx_queue_sentinel(&(tx)->deliveries);                         \
+         q = ngx_queue_next(q))
+
+#define ngx_smtp_deliveries_data(q)                                          \
+    (ngx_queue_data(q, ngx_smtp_delivery_t, queue))
+
+
 /* that of rcpt->dest and rcpt->part, made if there is none; NULL: no memory */
 ngx_smtp_delivery_t *ngx_smtp_delivery_of(ngx_smtp_tx_t *tx,
     ngx_smtp_rcpt_t *rcpt);

@@ -403,11 +403,8 @@ ngx_smtp_tx_park(ngx_smtp_tx_t *tx)
     ngx_queue_t          *q;
     ngx_smtp_delivery_t  *d;
 
-    for (q = ngx_queue_head(&tx->deliveries);
-         q != ngx_queue_sentinel(&tx->deliveries);
-         q = ngx_queue_next(q))
-    {
-        d = ngx_queue_data(q, ngx_smtp_delivery_t, queue);
+    ngx_smtp_deliveries_each(q, tx) {
+        d = ngx_smtp_deliveries_data(q);
 
         if (d->dest->type->park && d->worker) {
             d->dest->type->park(d);

@@ -835,11 +835,8 @@ ngx_smtp_var_deliveries(ngx_pool_t *pool, ngx_str_t *value, ngx_smtp_tx_t *tx,
     found = 0;
     ngx_str_null(value);
 
-    for (q = ngx_queue_head(&tx->deliveries);
-         q != ngx_queue_sentinel(&tx->deliveries);
-         q = ngx_queue_next(q))
-    {
-        rc = get(pool, &one, ngx_queue_data(q, ngx_smtp_delivery_t, queue));
+    ngx_smtp_deliveries_each(q, tx) {
+        rc = get(pool, &one, ngx_smtp_deliveries_data(q));
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;

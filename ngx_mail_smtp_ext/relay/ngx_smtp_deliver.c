@@ -45,10 +45,6 @@ typedef struct {
 } ngx_smtp_outcome_t;
 
 
-static ngx_uint_t ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx);
-static ngx_uint_t ngx_smtp_deliver_places(ngx_smtp_tx_t *tx,
-    ngx_uint_t *same);
-static ngx_uint_t ngx_smtp_deliver_told(ngx_smtp_tx_t *tx);
 static ngx_uint_t ngx_smtp_deliver_several(ngx_smtp_tx_t *tx);
 static void ngx_smtp_deliver_opened(ngx_smtp_op_t *op);
 static void ngx_smtp_deliver_open_cancel(ngx_smtp_op_t *op);
@@ -60,7 +56,6 @@ static void ngx_smtp_deliver_woken(ngx_smtp_op_t *op);
 static void ngx_smtp_deliver_next(ngx_smtp_deliver_t *deliver);
 static ngx_smtp_delivery_t *ngx_smtp_deliver_failed(ngx_smtp_tx_t *tx);
 static ngx_uint_t ngx_smtp_deliver_added(ngx_smtp_delivery_t *d);
-static ngx_smtp_delivery_t *ngx_smtp_deliver_part(ngx_smtp_tx_t *tx);
 static void ngx_smtp_deliver_commit(ngx_smtp_deliver_t *deliver);
 static void ngx_smtp_deliver_abort(ngx_smtp_deliver_t *deliver,
     ngx_smtp_delivery_t *failed);
@@ -74,197 +69,6 @@ static void ngx_smtp_deliver_confirm(ngx_smtp_deliver_t *deliver);
 static void ngx_smtp_deliver_confirmed(ngx_smtp_op_t *op);
 static void ngx_smtp_deliver_end(ngx_smtp_deliver_t *deliver);
 static void ngx_smtp_deliver_cancel(ngx_smtp_op_t *op);
-
-
-#define ngx_smtp_deliver_each(q, tx)                                         \
-    for (q = ngx_queue_head(&(tx)->deliveries);                              \
-         q != ngx_queue_sentinel(&(tx)->deliveries);                         \
-         q = ngx_queue_next(q))
-
-#define ngx_smtp_deliver_data(q)                                             \
-    (ngx_queue_data(q, ngx_smtp_delivery_t, queue))
-
-
-/* a row of the phase RCPT: may it be added, and what does it say to that? */
-
-ngx_int_t
-ngx_smtp_deliver_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
-    ngx_smtp_op_t *op)
-{
-    ngx_int_t             rc;
-    ngx_smtp_dest_t      *dest;
-    ngx_smtp_delivery_t  *d;
-
-    dest = tx->rcpt->dest;
-
-    if (dest == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (!ngx_smtp_deliver_joins(tx)) {
-        ngx_smtp_verdict_set(&tx->rcpt->verdict,
-                             NGX_SMTP_REPLY_OTHER_DESTINATION);
-        return NGX_DONE;
-    }
-
-    d = ngx_smtp_deliver_part(tx);
-
-    if (d == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (dest->caps && dest->caps->fixed) {
-
-        /* a destination of our own is asked what it is able to do */
-
-        tx->delivery = d;
-
-        if (ngx_smtp_esmtp_check(dest->caps, tx, &tx->rcpt->verdict)
-            != NGX_OK)
-        {
-            return NGX_DONE;
-        }
-    }
-
-    if (dest->type->verify == NULL) {
-        return NGX_DECLINED;
-    }
-
-    rc = dest->type->verify(d, op);
-
-    if (rc == NGX_OK && tx->rcpt->verdict.code >= 300) {
-        return NGX_DONE;
-    }
-
-    return rc;
-}
-
-
-/*
- * RFC 5321, 4.5.3.1.10: 452 makes the client send the others again.  That is
- * how recipients get a true answer each where one reply has to do for all.
- */
-
-static ngx_uint_t
-ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx)
-{
-    ngx_uint_t           n, same, told;
-    ngx_smtp_dest_t     *dest;
-    ngx_smtp_session_t  *s;
-
-    s = tx->session;
-    dest = tx->rcpt->dest;
-
-    if (tx->nrcpts == 0) {
-
-        if (s->service->lmtp || tx->prdr) {
-            tx->mixed = NGX_SMTP_MIXED_EACH;
-
-        } else if (s->service->report && tx->mail_from.len) {
-            tx->mixed = NGX_SMTP_MIXED_REPORT;
-
-        } else {
-            /* RFC 5321, 6.1: nothing is reported to the null path */
-            tx->mixed = NGX_SMTP_MIXED_NEVER;
-        }
-    }
-
-    n = ngx_smtp_deliver_places(tx, &same);
-    told = ngx_smtp_deliver_told(tx);
-
-    if (dest->refuses || dest->drops) {
-        /* what it says has nothing to do with the others */
-        return 1;
-    }
-
-    if (n == 0 || (n == 1 && same && !dest->type->each)) {
-
-        if (!told) {
-            tx->mixed = NGX_SMTP_MIXED_NEVER;
-        }
-
-        return 1;
-    }
-
-    return told && tx->mixed != NGX_SMTP_MIXED_NEVER
-           && (same || n < s->service->max_destinations);
-}
-
-
-/* deliveries so far, and those among them where tx->rcpt goes */
-
-static ngx_uint_t
-ngx_smtp_deliver_places(ngx_smtp_tx_t *tx, ngx_uint_t *same)
-{
-    ngx_uint_t            n;
-    ngx_queue_t          *q;
-    ngx_smtp_delivery_t  *d;
-
-    n = 0;
-    *same = 0;
-
-    ngx_smtp_deliver_each(q, tx) {
-        d = ngx_smtp_deliver_data(q);
-
-        if (d->nrcpts && !d->dest->drops) {
-            n++;
-            *same += (d->dest == tx->rcpt->dest);
-        }
-    }
-
-    return n;
-}
-
-
-/* who must not be told of a failure can't be in a mixed result */
-
-static ngx_uint_t
-ngx_smtp_deliver_told(ngx_smtp_tx_t *tx)
-{
-    return tx->mixed != NGX_SMTP_MIXED_REPORT
-           || ngx_smtp_esmtp_dsn_failure(tx->rcpt);
-}
-
-
-/*
- * The delivery that tx->rcpt joins.  A next hop that takes no more of them in
- * a transaction (RFC 9422, 4) gets another one, if what comes of several can
- * be told; else the recipient is answered 452.
- */
-
-static ngx_smtp_delivery_t *
-ngx_smtp_deliver_part(ngx_smtp_tx_t *tx)
-{
-    ngx_uint_t            n, same, more;
-    ngx_smtp_rcpt_t      *rcpt;
-    ngx_smtp_verdict_t    full;
-    ngx_smtp_delivery_t  *d;
-
-    rcpt = tx->rcpt;
-
-    n = ngx_smtp_deliver_places(tx, &same);
-
-    more = (n < tx->session->service->max_destinations);
-
-    for (rcpt->part = 0; /* void */ ; rcpt->part++) {
-
-        d = ngx_smtp_delivery_of(tx, rcpt);
-
-        if (d == NULL || d->nrcpts == 0 || d->dest->caps == NULL
-            || tx->mixed == NGX_SMTP_MIXED_NEVER
-            || !ngx_smtp_deliver_told(tx)
-            || (rcpt->part + 1 >= same && !more))
-        {
-            return d;
-        }
-
-        tx->delivery = d;
-
-        if (ngx_smtp_esmtp_room(d->dest->caps, tx, &full) == NGX_OK) {
-            return d;
-        }
-    }
-}
 
 
 /*
@@ -365,8 +169,8 @@ ngx_smtp_deliver_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
 
     several = ngx_smtp_deliver_several(tx);
 
-    ngx_smtp_deliver_each(q, tx) {
-        d = ngx_smtp_deliver_data(q);
+    ngx_smtp_deliveries_each(q, tx) {
+        d = ngx_smtp_deliveries_data(q);
 
         d->ready_handler = ngx_smtp_deliver_ready;
         d->op.data = deliver;
@@ -400,8 +204,8 @@ ngx_smtp_deliver_several(ngx_smtp_tx_t *tx)
 
     n = 0;
 
-    ngx_smtp_deliver_each(q, tx) {
-        n += (ngx_smtp_deliver_data(q)->nrcpts != 0);
+    ngx_smtp_deliveries_each(q, tx) {
+        n += (ngx_smtp_deliveries_data(q)->nrcpts != 0);
     }
 
     return n > 1;
@@ -490,8 +294,8 @@ ngx_smtp_deliver_next(ngx_smtp_deliver_t *deliver)
 
     if (!deliver->committed) {
 
-        ngx_smtp_deliver_each(q, tx) {
-            d = ngx_smtp_deliver_data(q);
+        ngx_smtp_deliveries_each(q, tx) {
+            d = ngx_smtp_deliveries_data(q);
 
             if (!d->done && !d->ready) {
                 return;
@@ -510,8 +314,8 @@ ngx_smtp_deliver_next(ngx_smtp_deliver_t *deliver)
         }
     }
 
-    ngx_smtp_deliver_each(q, tx) {
-        if (!ngx_smtp_deliver_data(q)->done) {
+    ngx_smtp_deliveries_each(q, tx) {
+        if (!ngx_smtp_deliveries_data(q)->done) {
             return;
         }
     }
@@ -534,8 +338,8 @@ ngx_smtp_deliver_failed(ngx_smtp_tx_t *tx)
     ngx_queue_t          *q;
     ngx_smtp_delivery_t  *d;
 
-    ngx_smtp_deliver_each(q, tx) {
-        d = ngx_smtp_deliver_data(q);
+    ngx_smtp_deliveries_each(q, tx) {
+        d = ngx_smtp_deliveries_data(q);
 
         class = d->verdict.code / 100;
 
@@ -596,8 +400,8 @@ ngx_smtp_deliver_commit(ngx_smtp_deliver_t *deliver)
     ngx_queue_t          *q;
     ngx_smtp_delivery_t  *d;
 
-    ngx_smtp_deliver_each(q, deliver->tx) {
-        d = ngx_smtp_deliver_data(q);
+    ngx_smtp_deliveries_each(q, deliver->tx) {
+        d = ngx_smtp_deliveries_data(q);
 
         d->hold = 0;
 
@@ -622,8 +426,8 @@ ngx_smtp_deliver_abort(ngx_smtp_deliver_t *deliver,
     ngx_queue_t          *q;
     ngx_smtp_delivery_t  *d;
 
-    ngx_smtp_deliver_each(q, deliver->tx) {
-        d = ngx_smtp_deliver_data(q);
+    ngx_smtp_deliveries_each(q, deliver->tx) {
+        d = ngx_smtp_deliveries_data(q);
 
         if (!d->done) {
             ngx_smtp_op_cancel(&d->op);
@@ -841,7 +645,7 @@ ngx_smtp_deliver_cancel(ngx_smtp_op_t *op)
 
     ngx_smtp_op_cancel(&deliver->wait);
 
-    ngx_smtp_deliver_each(q, deliver->tx) {
-        ngx_smtp_op_cancel(&ngx_smtp_deliver_data(q)->op);
+    ngx_smtp_deliveries_each(q, deliver->tx) {
+        ngx_smtp_op_cancel(&ngx_smtp_deliveries_data(q)->op);
     }
 }
