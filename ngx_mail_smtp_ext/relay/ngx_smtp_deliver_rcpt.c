@@ -175,32 +175,35 @@ ngx_smtp_deliver_told(ngx_smtp_tx_t *tx)
 static ngx_smtp_delivery_t *
 ngx_smtp_deliver_part(ngx_smtp_tx_t *tx)
 {
-    ngx_uint_t            n, same, more;
+    ngx_uint_t            n, same;
     ngx_smtp_rcpt_t      *rcpt;
     ngx_smtp_verdict_t    full;
     ngx_smtp_delivery_t  *d;
 
     rcpt = tx->rcpt;
 
-    n = ngx_smtp_deliver_places(tx, &same);
-
-    more = (n < tx->session->service->max_destinations);
-
     for (rcpt->part = 0; /* void */ ; rcpt->part++) {
 
         d = ngx_smtp_delivery_of(tx, rcpt);
 
-        if (d == NULL || d->nrcpts == 0 || d->dest->caps == NULL
-            || tx->mixed == NGX_SMTP_MIXED_NEVER
-            || !ngx_smtp_deliver_told(tx)
-            || (rcpt->part + 1 >= same && !more))
-        {
+        if (d == NULL || d->nrcpts == 0 || d->dest->caps == NULL) {
             return d;
         }
 
         tx->delivery = d;
 
-        if (ngx_smtp_esmtp_room(d->dest->caps, tx, &full) == NGX_OK) {
+        if (ngx_smtp_esmtp_room(d->dest->caps, tx, &full) == NGX_OK
+            || tx->mixed == NGX_SMTP_MIXED_NEVER
+            || !ngx_smtp_deliver_told(tx))
+        {
+            return d;
+        }
+
+        n = ngx_smtp_deliver_places(tx, &same);
+
+        if (rcpt->part + 1 >= same
+            && n >= tx->session->service->max_destinations)
+        {
             return d;
         }
     }
