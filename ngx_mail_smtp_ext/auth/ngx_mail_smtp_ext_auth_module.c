@@ -323,6 +323,15 @@ ngx_mail_smtp_ext_auth_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    if (conf->http == NULL
+        && (conf->cache_zone || conf->limit_zone || conf->http_fields.list))
+    {
+        ngx_smtp_conf_in_vain(cf, conf->cache_zone ? "smtp_auth_cache"
+                                  : conf->limit_zone ? "smtp_auth_limit"
+                                  : "smtp_auth_http_header",
+                              "smtp_auth_http", cscf->file_name, cscf->line);
+    }
+
     sscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_module);
 
     ngx_conf_merge_bitmask_value(conf->methods, prev->methods,

@@ -174,3 +174,13 @@ ngx_smtp_conf_check_time(ngx_conf_t *cf, void *post, void *data)
 
     return *mp ? NGX_CONF_OK : "must not be 0: nothing would come in time";
 }
+
+
+void
+ngx_smtp_conf_in_vain(ngx_conf_t *cf, char *name, char *needed,
+    u_char *file_name, ngx_uint_t line)
+{
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"%s\" has no effect without \"%s\" in server in %s:%ui",
+                  name, needed, file_name, line);
+}

@@ -47,6 +47,10 @@ typedef struct {
 
 char *ngx_smtp_conf_check_size(ngx_conf_t *cf, void *post, void *data);
 
+/* warns of what a server{}, in file and line, has set for nothing */
+void ngx_smtp_conf_in_vain(ngx_conf_t *cf, char *name, char *needed,
+    u_char *file_name, ngx_uint_t line);
+
 /*
  * For times that something is waited for: with 0 nothing would ever come in
  * time.  It is no word for "no limit" there: all that is waited for has one.

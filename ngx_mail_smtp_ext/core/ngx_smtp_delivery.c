@@ -143,3 +143,24 @@ ngx_smtp_delivery_accepted(ngx_smtp_delivery_t *d)
         ngx_smtp_verdict_set(&d->verdict, NGX_SMTP_REPLY_OK);
     }
 }
+
+
+ngx_uint_t
+ngx_smtp_service_goes_to(ngx_smtp_service_t *service, char *scheme)
+{
+    ngx_uint_t         i;
+    ngx_smtp_dest_t  **dest;
+
+    dest = service->dests->elts;
+
+    for (i = 0; i < service->dests->nelts; i++) {
+        if (ngx_strncmp(dest[i]->type->scheme.data, scheme,
+                        ngx_strlen(scheme))
+            == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -96,6 +96,11 @@ struct ngx_smtp_dest_s {
 };
 
 
+/* configuration time: whether mail may go where a scheme begins like that */
+ngx_uint_t ngx_smtp_service_goes_to(ngx_smtp_service_t *service,
+    char *scheme);
+
+
 /* what is known of a delivery afterwards, for the log */
 typedef struct {
     ngx_str_t                    addr;       /* of the server */

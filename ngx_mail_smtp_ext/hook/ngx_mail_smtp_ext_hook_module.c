@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_hook.h>
 
 
@@ -169,9 +170,18 @@ ngx_mail_smtp_ext_hook_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_smtp_hook_conf_t *prev = parent;
     ngx_smtp_hook_conf_t *conf = child;
 
+    ngx_mail_core_srv_conf_t  *cscf;
+
     if (conf->hooks == NULL) {
         conf->hooks = prev->hooks;
         conf->stages = prev->stages;
+    }
+
+    if (conf->hooks == NULL && conf->fields.list) {
+        cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
+
+        ngx_smtp_conf_in_vain(cf, "smtp_hook_header", "smtp_hook",
+                              cscf->file_name, cscf->line);
     }
 
     ngx_conf_merge_uint_value(conf->concurrency, prev->concurrency,

@@ -240,6 +240,8 @@ ngx_mail_smtp_ext_http_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_smtp_http_conf_t *prev = parent;
     ngx_smtp_http_conf_t *conf = child;
 
+    ngx_mail_core_srv_conf_t  *cscf;
+
     ngx_conf_merge_msec_value(conf->timeout, prev->timeout, 60000);
     ngx_conf_merge_msec_value(conf->connect_timeout, prev->connect_timeout,
                               10000);
@@ -256,6 +258,16 @@ ngx_mail_smtp_ext_http_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (!conf->https && !prev->https) {
         return NGX_CONF_OK;
+    }
+
+    if (conf->nameless && conf->tls.verify && conf->tls.name.len == 0) {
+        cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"https://unix:\" needs \"smtp_http_ssl_name\" to "
+                      "verify the certificate with, for server in %s:%ui",
+                      cscf->file_name, cscf->line);
+        return NGX_CONF_ERROR;
     }
 
     if (ngx_smtp_peer_tls_create(cf, &conf->tls, "smtp_http_ssl") != NGX_OK) {
@@ -279,6 +291,17 @@ ngx_mail_smtp_ext_http_https(ngx_conf_t *cf)
     conf = ngx_mail_conf_get_module_srv_conf(cf,
                                              ngx_mail_smtp_ext_http_module);
     conf->https = 1;
+}
+
+
+void
+ngx_mail_smtp_ext_http_nameless(ngx_conf_t *cf)
+{
+    ngx_smtp_http_conf_t  *conf;
+
+    conf = ngx_mail_conf_get_module_srv_conf(cf,
+                                             ngx_mail_smtp_ext_http_module);
+    conf->nameless = 1;
 }
 
 

@@ -37,6 +37,7 @@ struct ngx_smtp_http_conf_s {
     ngx_smtp_peer_tls_conf_t  tls;
     ngx_smtp_peer_tag_t   tag;               /* of connections with it */
     ngx_uint_t            https;             /* a URL of it is there */
+    ngx_uint_t            nameless;          /* ... with a unix socket */
 
     ngx_uint_t            fails;             /* smtp_http_breaker; 0: off */
     ngx_msec_t            fail_time;
@@ -93,8 +94,12 @@ void ngx_smtp_http_timedout(ngx_smtp_http_request_t *r);
 ngx_int_t ngx_smtp_http_tls(ngx_smtp_http_request_t *r);
 
 
-/* ngx_mail_smtp_ext_http_module.c: a URL has been read that needs TLS */
+/*
+ * ngx_mail_smtp_ext_http_module.c: a URL has been read that needs TLS; and one
+ * of these has no name that a certificate could be for
+ */
 void ngx_mail_smtp_ext_http_https(ngx_conf_t *cf);
+void ngx_mail_smtp_ext_http_nameless(ngx_conf_t *cf);
 
 
 /* ngx_smtp_http_breaker.c */

@@ -76,6 +76,12 @@ ngx_smtp_http_url_parse(ngx_conf_t *cf, ngx_str_t *value,
 
     ngx_smtp_http_url_host(url, &authority);
 
+    if (url->tls && authority.len > 5
+        && ngx_strncasecmp(authority.data, (u_char *) "unix:", 5) == 0)
+    {
+        ngx_mail_smtp_ext_http_nameless(cf);
+    }
+
     url->upstream = ngx_smtp_upstream_add(cf, &authority,
                                           url->tls ? NGX_SMTP_HTTPS_PORT
                                                    : NGX_SMTP_HTTP_PORT);

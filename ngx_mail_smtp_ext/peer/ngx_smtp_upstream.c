@@ -556,15 +556,17 @@ ngx_smtp_upstream_init(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream)
 static ngx_int_t
 ngx_smtp_upstream_check(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream)
 {
-    ngx_uint_t               i, backups;
+    ngx_uint_t               i, backups, limits;
     ngx_smtp_server_conf_t  *sc;
 
     backups = 0;
+    limits = 0;
     sc = upstream->confs->elts;
 
     for (i = 0; i < upstream->confs->nelts; i++) {
 
         backups += sc[i].backup;
+        limits += (sc[i].max_conns != 0);
 
         sc[i].checked = (upstream->check != NULL);
         sc[i].mandatory = ngx_smtp_check_mandatory(upstream->check);
@@ -580,6 +582,13 @@ ngx_smtp_upstream_check(ngx_conf_t *cf, ngx_smtp_upstream_t *upstream)
                           &upstream->name, sc[i].file_name, sc[i].line);
             return NGX_ERROR;
         }
+    }
+
+    if (upstream->queue_max && limits == 0) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"queue\" has no effect without \"max_conns\" of a "
+                      "server in upstream \"%V\" in %s:%ui",
+                      &upstream->name, upstream->file_name, upstream->line);
     }
 
     if (backups == upstream->confs->nelts) {

@@ -8,12 +8,16 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_mail.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_maildir.h>
 
 
 /*
  * Directives of Maildirs.
  */
+
+
+extern ngx_module_t  ngx_mail_smtp_ext_module;
 
 
 static void *ngx_mail_smtp_ext_maildir_create_conf(ngx_conf_t *cf);
@@ -94,6 +98,21 @@ ngx_mail_smtp_ext_maildir_merge_conf(ngx_conf_t *cf, void *parent,
 {
     ngx_mail_smtp_ext_maildir_srv_conf_t *prev = parent;
     ngx_mail_smtp_ext_maildir_srv_conf_t *conf = child;
+
+    ngx_smtp_service_t        *service;
+    ngx_mail_core_srv_conf_t  *cscf;
+
+    service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
+
+    if (conf->quota_mode != NGX_CONF_UNSET_UINT
+        && conf->quota_mode != NGX_SMTP_MAILDIR_QUOTA_OFF
+        && !ngx_smtp_service_goes_to(service, "maildir"))
+    {
+        cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
+
+        ngx_smtp_conf_in_vain(cf, "smtp_maildir_quota", "smtp_pass maildir:",
+                              cscf->file_name, cscf->line);
+    }
 
     /* all of it is said by one directive */
 

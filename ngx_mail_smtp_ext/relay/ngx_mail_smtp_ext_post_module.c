@@ -17,6 +17,9 @@
  */
 
 
+extern ngx_module_t  ngx_mail_smtp_ext_module;
+
+
 static void *ngx_mail_smtp_ext_post_create_conf(ngx_conf_t *cf);
 static char *ngx_mail_smtp_ext_post_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -121,6 +124,18 @@ ngx_mail_smtp_ext_post_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_smtp_post_conf_t *prev = parent;
     ngx_smtp_post_conf_t *conf = child;
+
+    ngx_smtp_service_t        *service;
+    ngx_mail_core_srv_conf_t  *cscf;
+
+    service = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_smtp_ext_module);
+
+    if (conf->headers && !ngx_smtp_service_goes_to(service, "http")) {
+        cscf = ngx_mail_conf_get_module_srv_conf(cf, ngx_mail_core_module);
+
+        ngx_smtp_conf_in_vain(cf, "smtp_pass_http_header", "smtp_pass http://",
+                              cscf->file_name, cscf->line);
+    }
 
     /* RFC 5321, 4.5.3.2.6: as long as clients wait for the reply */
 

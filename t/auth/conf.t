@@ -27,7 +27,7 @@ my @good = (
     'smtp_auth_http http://api/a;',
     'smtp_auth_http https://127.0.0.1/a;',
     'smtp_auth_http HTTPS://api?a;',
-    'smtp_auth_http https://unix:/tmp/a.sock:/b;',
+    'smtp_auth_http https://unix:/tmp/a.sock:/b; smtp_http_ssl_name a.example;',
     'smtp_auth_http http://unix:/tmp/a.sock;',
     'smtp_auth_http http://unix:/tmp/a.sock:/b;',
     'smtp_auth_http http://127.0.0.1; smtp_auth_methods plain login;',

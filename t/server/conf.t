@@ -85,6 +85,9 @@ my @refused = (
     [ 'smtp_pass g;', qr/no resolver defined to resolve names at run time/,
       'smtp_upstream g { server a.example resolve; }' ],
 
+    [ "$users smtp_hook https://unix:/run/h.sock:/h stages=rcpt;",
+      qr/"https:\/\/unix:" needs "smtp_http_ssl_name".*$server/ ],
+
     # values
 
     (map { [ "$_ 0;",
@@ -148,6 +151,20 @@ my @warned = (
     [ 'resolver 127.0.0.1; smtp_recipient @a.example { smtp_pass mta; }',
       qr/\[warn\].*"mta" is no "smtp_upstream", it is taken for the name of/,
       'smtp_upstream mtas { server 127.0.0.1; }' ],
+    (map { my ($conf, $needed) = @$_;
+           my ($name) = $conf =~ /^(\w+)/;
+           [ "$conf smtp_recipient \@a.example { $pass }",
+             qr/\[warn\].*"$name" has no effect without "\Q$needed\E".*$server/,
+           ] }
+     [ 'smtp_auth_cache zone=a:1m;', 'smtp_auth_http' ],
+     [ 'smtp_auth_limit zone=a:1m;', 'smtp_auth_http' ],
+     [ 'smtp_auth_http_header A b;', 'smtp_auth_http' ],
+     [ 'smtp_hook_header A b;', 'smtp_hook' ],
+     [ 'smtp_maildir_quota size=1g;', 'smtp_pass maildir:' ],
+     [ 'smtp_pass_http_header A b;', 'smtp_pass http://' ]),
+    [ 'smtp_recipient @a.example { smtp_pass g; }',
+      qr/\[warn\].*"queue" has no effect without "max_conns" .*test.conf:\d+/,
+      'smtp_upstream g { queue 10; server 127.0.0.1; }' ],
     [ "smtp_recipient \@a.example { smtp_pass maildir:$dir/none/a; }",
       qr/\[warn\].*folder "\Q$dir\E\/none" of maildir "\S+\/a" is not there/ ],
     [ "smtp_recipient \@a.example {
@@ -165,6 +182,12 @@ my @good = (
     [ 'smtp_recipient ~spam { smtp_pass discard:; }
        smtp_recipient * { smtp_pass lmtp://127.0.0.1; }' ],
     [ 'smtp_lmtp on; smtp_recipient * { smtp_pass 127.0.0.1; }' ],
+    [ 'smtp_recipient @a.example { smtp_pass g; }',
+      'smtp_auth_cache zone=a:1m; smtp_hook_header A b;
+       smtp_maildir_quota size=1g; smtp_pass_http_header A b;
+       smtp_upstream g { queue 10; server 127.0.0.1 max_conns=2; }' ],
+    [ "$users smtp_http_ssl_name a.example;
+       smtp_hook https://unix:/run/h.sock:/h stages=rcpt;" ],
     [ "$users smtp_submission on;" ],
     [ "smtp_recipient \@a.example { smtp_pass maildir:$dir/a; }
        smtp_recipient \@b.example {
