@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include <ngx_smtp_conf.h>
 #include <ngx_smtp_core.h>
 #include <ngx_smtp_zone.h>
 #include <ngx_smtp_sasl.h>
@@ -18,33 +19,7 @@
  */
 
 
-typedef struct {
-    const char  *name;           /* with its "=", if it has a value */
-    size_t       offset;         /* in ngx_smtp_auth_conf_t */
-
-    /* NGX_OK; NGX_ERROR: the value is none; NGX_ABORT: that has been logged */
-    ngx_int_t  (*set)(ngx_conf_t *cf, ngx_str_t *value, void *field);
-} ngx_smtp_auth_param_t;
-
-
-static char *ngx_smtp_auth_conf_params(ngx_conf_t *cf,
-    ngx_smtp_auth_conf_t *conf, const ngx_smtp_auth_param_t *params);
-static ngx_int_t ngx_smtp_auth_conf_param(ngx_conf_t *cf,
-    ngx_smtp_auth_conf_t *conf, const ngx_smtp_auth_param_t *params,
-    ngx_str_t *value);
 static ngx_uint_t ngx_smtp_auth_conf_is_off(ngx_conf_t *cf);
-static ngx_int_t ngx_smtp_auth_conf_cache_zone(ngx_conf_t *cf,
-    ngx_str_t *value, void *field);
-static ngx_int_t ngx_smtp_auth_conf_limit_zone(ngx_conf_t *cf,
-    ngx_str_t *value, void *field);
-static ngx_int_t ngx_smtp_auth_conf_flag(ngx_conf_t *cf, ngx_str_t *value,
-    void *field);
-static ngx_int_t ngx_smtp_auth_conf_time(ngx_conf_t *cf, ngx_str_t *value,
-    void *field);
-static ngx_int_t ngx_smtp_auth_conf_some_time(ngx_conf_t *cf,
-    ngx_str_t *value, void *field);
-static ngx_int_t ngx_smtp_auth_conf_number(ngx_conf_t *cf, ngx_str_t *value,
-    void *field);
 
 
 /* zones of one kind are not for the other */
@@ -52,42 +27,51 @@ static u_char  ngx_smtp_auth_conf_cache_tag;
 static u_char  ngx_smtp_auth_conf_limit_tag;
 
 
-static const ngx_smtp_auth_param_t  ngx_smtp_auth_conf_cache_params[] = {
-
-    { "zone=", offsetof(ngx_smtp_auth_conf_t, cache_zone),
-      ngx_smtp_auth_conf_cache_zone },
-
-    { "valid=", offsetof(ngx_smtp_auth_conf_t, cache_valid),
-      ngx_smtp_auth_conf_time },
-
-    { "negative=", offsetof(ngx_smtp_auth_conf_t, cache_negative),
-      ngx_smtp_auth_conf_time },
-
-    { "any_address", offsetof(ngx_smtp_auth_conf_t, cache_any_address),
-      ngx_smtp_auth_conf_flag },
-
-    { NULL, 0, NULL }
+static ngx_smtp_conf_bounds_t  ngx_smtp_auth_conf_failures = {
+    0, NGX_SMTP_AUTH_LIMIT_MAX
 };
 
 
-static const ngx_smtp_auth_param_t  ngx_smtp_auth_conf_limit_params[] = {
+static const ngx_smtp_conf_param_t  ngx_smtp_auth_conf_cache_params[] = {
 
-    { "zone=", offsetof(ngx_smtp_auth_conf_t, limit_zone),
-      ngx_smtp_auth_conf_limit_zone },
+    { ngx_string("zone="), ngx_smtp_zone_param,
+      offsetof(ngx_smtp_auth_conf_t, cache_zone),
+      &ngx_smtp_auth_conf_cache_tag },
 
-    { "address=", offsetof(ngx_smtp_auth_conf_t, limit_address),
-      ngx_smtp_auth_conf_number },
+    { ngx_string("valid="), ngx_smtp_conf_param_time,
+      offsetof(ngx_smtp_auth_conf_t, cache_valid), NULL },
 
-    { "user=", offsetof(ngx_smtp_auth_conf_t, limit_user),
-      ngx_smtp_auth_conf_number },
+    { ngx_string("negative="), ngx_smtp_conf_param_time,
+      offsetof(ngx_smtp_auth_conf_t, cache_negative), NULL },
 
-    { "time=", offsetof(ngx_smtp_auth_conf_t, limit_time),
-      ngx_smtp_auth_conf_some_time },
+    { ngx_string("any_address"), ngx_smtp_conf_param_flag,
+      offsetof(ngx_smtp_auth_conf_t, cache_any_address), NULL },
 
-    { "delay=", offsetof(ngx_smtp_auth_conf_t, limit_delay),
-      ngx_smtp_auth_conf_time },
+    { ngx_null_string, NULL, 0, NULL }
+};
 
-    { NULL, 0, NULL }
+
+static const ngx_smtp_conf_param_t  ngx_smtp_auth_conf_limit_params[] = {
+
+    { ngx_string("zone="), ngx_smtp_zone_param,
+      offsetof(ngx_smtp_auth_conf_t, limit_zone),
+      &ngx_smtp_auth_conf_limit_tag },
+
+    { ngx_string("address="), ngx_smtp_conf_param_num,
+      offsetof(ngx_smtp_auth_conf_t, limit_address),
+      &ngx_smtp_auth_conf_failures },
+
+    { ngx_string("user="), ngx_smtp_conf_param_num,
+      offsetof(ngx_smtp_auth_conf_t, limit_user),
+      &ngx_smtp_auth_conf_failures },
+
+    { ngx_string("time="), ngx_smtp_conf_param_time,
+      offsetof(ngx_smtp_auth_conf_t, limit_time), &ngx_smtp_conf_some },
+
+    { ngx_string("delay="), ngx_smtp_conf_param_time,
+      offsetof(ngx_smtp_auth_conf_t, limit_delay), NULL },
+
+    { ngx_null_string, NULL, 0, NULL }
 };
 
 
@@ -110,7 +94,7 @@ ngx_smtp_auth_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     acf->cache_valid = 60000;
     acf->cache_negative = 10000;
 
-    rv = ngx_smtp_auth_conf_params(cf, acf, ngx_smtp_auth_conf_cache_params);
+    rv = ngx_smtp_conf_params(cf, 1, acf, ngx_smtp_auth_conf_cache_params);
 
     return (rv || acf->cache_zone) ? rv : "has no \"zone\" parameter";
 }
@@ -137,7 +121,7 @@ ngx_smtp_auth_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     acf->limit_time = 600000;
     acf->limit_delay = 1000;
 
-    rv = ngx_smtp_auth_conf_params(cf, acf, ngx_smtp_auth_conf_limit_params);
+    rv = ngx_smtp_conf_params(cf, 1, acf, ngx_smtp_auth_conf_limit_params);
 
     return (rv || acf->limit_zone) ? rv : "has no \"zone\" parameter";
 }
@@ -164,61 +148,6 @@ ngx_smtp_auth_conf_merge(ngx_smtp_auth_conf_t *prev,
 }
 
 
-static char *
-ngx_smtp_auth_conf_params(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf,
-    const ngx_smtp_auth_param_t *params)
-{
-    ngx_int_t    rc;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        rc = ngx_smtp_auth_conf_param(cf, conf, params, &value[i]);
-
-        if (rc == NGX_ERROR) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[i]);
-        }
-
-        if (rc != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_smtp_auth_conf_param(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf,
-    const ngx_smtp_auth_param_t *params, ngx_str_t *value)
-{
-    size_t     len;
-    ngx_str_t  rest;
-
-    for ( /* void */ ; params->name; params++) {
-
-        len = ngx_strlen(params->name);
-
-        if (value->len < len
-            || ngx_strncmp(value->data, params->name, len) != 0)
-        {
-            continue;
-        }
-
-        rest.data = value->data + len;
-        rest.len = value->len - len;
-
-        return params->set(cf, &rest, (u_char *) conf + params->offset);
-    }
-
-    return NGX_ERROR;
-}
-
-
 static ngx_uint_t
 ngx_smtp_auth_conf_is_off(ngx_conf_t *cf)
 {
@@ -227,85 +156,4 @@ ngx_smtp_auth_conf_is_off(ngx_conf_t *cf)
     value = cf->args->elts;
 
     return cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0;
-}
-
-
-static ngx_int_t
-ngx_smtp_auth_conf_cache_zone(ngx_conf_t *cf, ngx_str_t *value, void *field)
-{
-    ngx_shm_zone_t **zone = field;
-
-    *zone = ngx_smtp_zone_add(cf, value, &ngx_smtp_auth_conf_cache_tag);
-
-    return *zone ? NGX_OK : NGX_ABORT;
-}
-
-
-static ngx_int_t
-ngx_smtp_auth_conf_limit_zone(ngx_conf_t *cf, ngx_str_t *value, void *field)
-{
-    ngx_shm_zone_t **zone = field;
-
-    *zone = ngx_smtp_zone_add(cf, value, &ngx_smtp_auth_conf_limit_tag);
-
-    return *zone ? NGX_OK : NGX_ABORT;
-}
-
-
-static ngx_int_t
-ngx_smtp_auth_conf_flag(ngx_conf_t *cf, ngx_str_t *value, void *field)
-{
-    ngx_uint_t *flag = field;
-
-    *flag = 1;
-
-    return value->len ? NGX_ERROR : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_smtp_auth_conf_time(ngx_conf_t *cf, ngx_str_t *value, void *field)
-{
-    ngx_msec_t *time = field;
-
-    ngx_int_t  n;
-
-    n = ngx_parse_time(value, 0);
-
-    if (n == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    *time = n;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_smtp_auth_conf_some_time(ngx_conf_t *cf, ngx_str_t *value, void *field)
-{
-    ngx_msec_t *time = field;
-
-    return (ngx_smtp_auth_conf_time(cf, value, field) == NGX_OK && *time)
-           ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_smtp_auth_conf_number(ngx_conf_t *cf, ngx_str_t *value, void *field)
-{
-    ngx_uint_t *number = field;
-
-    ngx_int_t  n;
-
-    n = ngx_atoi(value->data, value->len);
-
-    if (n == NGX_ERROR || n > NGX_SMTP_AUTH_LIMIT_MAX) {
-        return NGX_ERROR;
-    }
-
-    *number = n;
-
-    return NGX_OK;
 }

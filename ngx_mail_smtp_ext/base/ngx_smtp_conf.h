@@ -52,6 +52,56 @@ void ngx_smtp_conf_in_vain(ngx_conf_t *cf, char *name, char *needed,
     u_char *file_name, ngx_uint_t line);
 
 /*
+ * Parameters of a directive, "name=value" or "name": rows of a table that ends
+ * with an empty name.  post is set()'s own.
+ */
+typedef struct {
+    ngx_str_t    name;           /* with "=", if it has a value */
+
+    /* NGX_OK; NGX_ERROR: the value is none; NGX_ABORT: that has been logged */
+    ngx_int_t  (*set)(ngx_conf_t *cf, ngx_str_t *value, void *field,
+                      void *post);
+    size_t       offset;         /* of field, in conf */
+    void        *post;
+} ngx_smtp_conf_param_t;
+
+typedef struct {
+    ngx_uint_t   low;
+    ngx_uint_t   high;
+} ngx_smtp_conf_bounds_t;
+
+/* reads the arguments from number i on, each at most once; what it returns is
+   for the directive's setter */
+char *ngx_smtp_conf_params(ngx_conf_t *cf, ngx_uint_t i, void *conf,
+    const ngx_smtp_conf_param_t *params);
+
+/* post: ngx_smtp_conf_bounds_t, NULL: none; ngx_msec_t, ngx_uint_t */
+ngx_int_t ngx_smtp_conf_param_time(ngx_conf_t *cf, ngx_str_t *value,
+    void *field, void *post);
+ngx_int_t ngx_smtp_conf_param_num(ngx_conf_t *cf, ngx_str_t *value,
+    void *field, void *post);
+
+/* anything but 0 */
+extern ngx_smtp_conf_bounds_t  ngx_smtp_conf_some;
+
+/* not 0; size_t, off_t */
+ngx_int_t ngx_smtp_conf_param_size(ngx_conf_t *cf, ngx_str_t *value,
+    void *field, void *post);
+ngx_int_t ngx_smtp_conf_param_offset(ngx_conf_t *cf, ngx_str_t *value,
+    void *field, void *post);
+
+/* post: ngx_conf_enum_t; one of its names, or several with commas in between,
+   whose values are bits; ngx_uint_t */
+ngx_int_t ngx_smtp_conf_param_enum(ngx_conf_t *cf, ngx_str_t *value,
+    void *field, void *post);
+ngx_int_t ngx_smtp_conf_param_bits(ngx_conf_t *cf, ngx_str_t *value,
+    void *field, void *post);
+
+/* its name alone sets it to 1; ngx_uint_t */
+ngx_int_t ngx_smtp_conf_param_flag(ngx_conf_t *cf, ngx_str_t *value,
+    void *field, void *post);
+
+/*
  * For times that something is waited for: with 0 nothing would ever come in
  * time.  It is no word for "no limit" there: all that is waited for has one.
  */

@@ -104,6 +104,17 @@ ngx_smtp_zone_add(ngx_conf_t *cf, ngx_str_t *value, void *tag)
 }
 
 
+ngx_int_t
+ngx_smtp_zone_param(ngx_conf_t *cf, ngx_str_t *value, void *field, void *post)
+{
+    ngx_shm_zone_t **zone = field;
+
+    *zone = ngx_smtp_zone_add(cf, value, post);
+
+    return *zone ? NGX_OK : NGX_ABORT;
+}
+
+
 static ngx_int_t
 ngx_smtp_zone_secret_make(ngx_log_t *log)
 {

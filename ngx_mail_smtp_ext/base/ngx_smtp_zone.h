@@ -43,6 +43,10 @@ typedef struct {
 ngx_shm_zone_t *ngx_smtp_zone_add(ngx_conf_t *cf, ngx_str_t *value,
     void *tag);
 
+/* set() of ngx_smtp_conf_param_t; post: the tag; field: ngx_shm_zone_t * */
+ngx_int_t ngx_smtp_zone_param(ngx_conf_t *cf, ngx_str_t *value, void *field,
+    void *post);
+
 /*
  * A key of n fields: an HMAC with a secret that is made with the first zone,
  * and kept over reloads, so that nothing in a zone tells what it is of.  kind

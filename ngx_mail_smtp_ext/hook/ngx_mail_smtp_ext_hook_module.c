@@ -35,14 +35,6 @@ static char *ngx_mail_smtp_ext_hook_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static ngx_int_t ngx_mail_smtp_ext_hook_param(ngx_smtp_hook_t *hook,
-    ngx_str_t *param);
-static ngx_int_t ngx_mail_smtp_ext_hook_stages(ngx_smtp_hook_t *hook,
-    ngx_str_t *list);
-static ngx_int_t ngx_mail_smtp_ext_hook_by(ngx_smtp_hook_t *hook,
-    ngx_str_t *list);
-static ngx_int_t ngx_mail_smtp_ext_hook_word(ngx_uint_t *field,
-    ngx_str_t *value, ngx_conf_enum_t *e);
 
 
 /* not the zones of others */
@@ -78,6 +70,42 @@ static ngx_conf_enum_t  ngx_mail_smtp_ext_hook_oversize[] = {
     { ngx_string("omit"), NGX_SMTP_HOOK_OVERSIZE_OMIT },
     { ngx_string("reject"), NGX_SMTP_HOOK_OVERSIZE_REJECT },
     { ngx_null_string, 0 }
+};
+
+
+static const ngx_smtp_conf_param_t  ngx_mail_smtp_ext_hook_params[] = {
+
+    { ngx_string("stages="), ngx_smtp_conf_param_bits,
+      offsetof(ngx_smtp_hook_t, stages), ngx_smtp_hook_stages },
+
+    { ngx_string("on_error="), ngx_smtp_conf_param_enum,
+      offsetof(ngx_smtp_hook_t, on_error), ngx_mail_smtp_ext_hook_on_error },
+
+    { ngx_string("timeout="), ngx_smtp_conf_param_time,
+      offsetof(ngx_smtp_hook_t, timeout), &ngx_smtp_conf_some },
+
+    { ngx_string("max_answer="), ngx_smtp_conf_param_size,
+      offsetof(ngx_smtp_hook_t, max_answer), NULL },
+
+    { ngx_string("body="), ngx_smtp_conf_param_enum,
+      offsetof(ngx_smtp_hook_t, body), ngx_mail_smtp_ext_hook_body },
+
+    { ngx_string("max_body="), ngx_smtp_conf_param_offset,
+      offsetof(ngx_smtp_hook_t, max_body), NULL },
+
+    { ngx_string("oversize="), ngx_smtp_conf_param_enum,
+      offsetof(ngx_smtp_hook_t, oversize), ngx_mail_smtp_ext_hook_oversize },
+
+    { ngx_string("cache="), ngx_smtp_zone_param,
+      offsetof(ngx_smtp_hook_t, cache), &ngx_mail_smtp_ext_hook_zone_tag },
+
+    { ngx_string("cache_valid="), ngx_smtp_conf_param_time,
+      offsetof(ngx_smtp_hook_t, cache_valid), &ngx_smtp_conf_some },
+
+    { ngx_string("cache_by="), ngx_smtp_conf_param_bits,
+      offsetof(ngx_smtp_hook_t, cache_by), ngx_mail_smtp_ext_hook_bys },
+
+    { ngx_null_string, NULL, 0, NULL }
 };
 
 
@@ -202,8 +230,7 @@ ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_smtp_hook_conf_t *hcf = conf;
 
-    ngx_str_t        *value, zone;
-    ngx_uint_t        i;
+    ngx_str_t        *value;
     ngx_smtp_hook_t  *hook;
 
     if (hcf->hooks == NULL) {
@@ -234,26 +261,10 @@ ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    for (i = 2; i < cf->args->nelts; i++) {
-        if (ngx_strncmp(value[i].data, "cache=", 6) == 0) {
-            zone.data = value[i].data + 6;
-            zone.len = value[i].len - 6;
-
-            hook->cache = ngx_smtp_zone_add(cf, &zone,
-                                            &ngx_mail_smtp_ext_hook_zone_tag);
-
-            if (hook->cache == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        if (ngx_mail_smtp_ext_hook_param(hook, &value[i]) != NGX_OK) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
+    if (ngx_smtp_conf_params(cf, 2, hook, ngx_mail_smtp_ext_hook_params)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     if (hook->stages == 0) {
@@ -271,167 +282,4 @@ ngx_mail_smtp_ext_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     hcf->stages |= hook->stages;
 
     return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_mail_smtp_ext_hook_param(ngx_smtp_hook_t *hook, ngx_str_t *param)
-{
-    ngx_str_t  value;
-
-    value.data = (u_char *) ngx_strchr(param->data, '=');
-
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    value.data++;
-    value.len = param->data + param->len - value.data;
-
-    if (ngx_strncmp(param->data, "stages=", 7) == 0) {
-        return ngx_mail_smtp_ext_hook_stages(hook, &value);
-    }
-
-    if (ngx_strncmp(param->data, "on_error=", 9) == 0) {
-        return ngx_mail_smtp_ext_hook_word(&hook->on_error, &value,
-                                           ngx_mail_smtp_ext_hook_on_error);
-    }
-
-    if (ngx_strncmp(param->data, "timeout=", 8) == 0) {
-        hook->timeout = ngx_parse_time(&value, 0);
-
-        return (hook->timeout == (ngx_msec_t) NGX_ERROR || hook->timeout == 0)
-               ? NGX_ERROR : NGX_OK;
-    }
-
-    if (ngx_strncmp(param->data, "max_answer=", 11) == 0) {
-        hook->max_answer = ngx_parse_size(&value);
-
-        return (hook->max_answer == (size_t) NGX_ERROR
-                || hook->max_answer == 0)
-               ? NGX_ERROR : NGX_OK;
-    }
-
-    if (ngx_strncmp(param->data, "max_body=", 9) == 0) {
-        hook->max_body = ngx_parse_offset(&value);
-
-        return (hook->max_body <= 0) ? NGX_ERROR : NGX_OK;
-    }
-
-    if (ngx_strncmp(param->data, "cache_valid=", 12) == 0) {
-        hook->cache_valid = ngx_parse_time(&value, 0);
-
-        return (hook->cache_valid == (ngx_msec_t) NGX_ERROR
-                || hook->cache_valid == 0)
-               ? NGX_ERROR : NGX_OK;
-    }
-
-    if (ngx_strncmp(param->data, "cache_by=", 9) == 0) {
-        return ngx_mail_smtp_ext_hook_by(hook, &value);
-    }
-
-    if (ngx_strncmp(param->data, "body=", 5) == 0) {
-        return ngx_mail_smtp_ext_hook_word(&hook->body, &value,
-                                           ngx_mail_smtp_ext_hook_body);
-    }
-
-    if (ngx_strncmp(param->data, "oversize=", 9) == 0) {
-        return ngx_mail_smtp_ext_hook_word(&hook->oversize, &value,
-                                           ngx_mail_smtp_ext_hook_oversize);
-    }
-
-    return NGX_ERROR;
-}
-
-
-/* "rcpt,data" */
-
-static ngx_int_t
-ngx_mail_smtp_ext_hook_stages(ngx_smtp_hook_t *hook, ngx_str_t *list)
-{
-    u_char      *p, *last, *end;
-    ngx_str_t    name;
-    ngx_uint_t   stage;
-
-    p = list->data;
-    end = p + list->len;
-
-    for ( ;; ) {
-        last = ngx_strlchr(p, end, ',');
-
-        name.data = p;
-        name.len = (last ? last : end) - p;
-
-        stage = ngx_smtp_hook_stage(&name);
-
-        if (stage == 0 || (hook->stages & stage)) {
-            return NGX_ERROR;
-        }
-
-        hook->stages |= stage;
-
-        if (last == NULL) {
-            return NGX_OK;
-        }
-
-        p = last + 1;
-    }
-}
-
-
-/* "sender,recipient" */
-
-static ngx_int_t
-ngx_mail_smtp_ext_hook_by(ngx_smtp_hook_t *hook, ngx_str_t *list)
-{
-    u_char      *p, *last, *end;
-    ngx_str_t    name;
-    ngx_uint_t   by;
-
-    hook->cache_by = 0;
-
-    p = list->data;
-    end = p + list->len;
-
-    for ( ;; ) {
-        last = ngx_strlchr(p, end, ',');
-
-        name.data = p;
-        name.len = (last ? last : end) - p;
-
-        if (ngx_mail_smtp_ext_hook_word(&by, &name,
-                                        ngx_mail_smtp_ext_hook_bys)
-            != NGX_OK
-            || (hook->cache_by & by))
-        {
-            return NGX_ERROR;
-        }
-
-        hook->cache_by |= by;
-
-        if (last == NULL) {
-            return NGX_OK;
-        }
-
-        p = last + 1;
-    }
-}
-
-
-static ngx_int_t
-ngx_mail_smtp_ext_hook_word(ngx_uint_t *field, ngx_str_t *value,
-    ngx_conf_enum_t *e)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; e[i].name.len; i++) {
-        if (e[i].name.len == value->len
-            && ngx_strncmp(e[i].name.data, value->data, value->len) == 0)
-        {
-            *field = e[i].value;
-            return NGX_OK;
-        }
-    }
-
-    return NGX_ERROR;
 }

@@ -35,17 +35,14 @@ static ngx_int_t ngx_smtp_hook_judge_changes(ngx_smtp_hook_run_t *run);
 static void ngx_smtp_hook_cancel(ngx_smtp_op_t *op);
 
 
-static const struct {
-    ngx_uint_t    stage;
-    ngx_str_t     name;
-} ngx_smtp_hook_stages[] = {
-    { NGX_SMTP_HOOK_CONNECT, ngx_string("connect") },
-    { NGX_SMTP_HOOK_EHLO, ngx_string("ehlo") },
-    { NGX_SMTP_HOOK_AUTH, ngx_string("auth") },
-    { NGX_SMTP_HOOK_MAIL, ngx_string("mail") },
-    { NGX_SMTP_HOOK_RCPT, ngx_string("rcpt") },
-    { NGX_SMTP_HOOK_DATA, ngx_string("data") },
-    { 0, ngx_null_string }
+ngx_conf_enum_t  ngx_smtp_hook_stages[] = {
+    { ngx_string("connect"), NGX_SMTP_HOOK_CONNECT },
+    { ngx_string("ehlo"), NGX_SMTP_HOOK_EHLO },
+    { ngx_string("auth"), NGX_SMTP_HOOK_AUTH },
+    { ngx_string("mail"), NGX_SMTP_HOOK_MAIL },
+    { ngx_string("rcpt"), NGX_SMTP_HOOK_RCPT },
+    { ngx_string("data"), NGX_SMTP_HOOK_DATA },
+    { ngx_null_string, 0 }
 };
 
 
@@ -144,28 +141,9 @@ ngx_smtp_hook_stage_name(ngx_uint_t stage, ngx_str_t *name)
 {
     ngx_uint_t  i;
 
-    for (i = 0; ngx_smtp_hook_stages[i].stage != stage; i++) { /* void */ }
+    for (i = 0; ngx_smtp_hook_stages[i].value != stage; i++) { /* void */ }
 
     *name = ngx_smtp_hook_stages[i].name;
-}
-
-
-ngx_uint_t
-ngx_smtp_hook_stage(ngx_str_t *name)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; ngx_smtp_hook_stages[i].stage; i++) {
-        if (ngx_smtp_hook_stages[i].name.len == name->len
-            && ngx_strncmp(ngx_smtp_hook_stages[i].name.data, name->data,
-                           name->len)
-               == 0)
-        {
-            return ngx_smtp_hook_stages[i].stage;
-        }
-    }
-
-    return 0;
 }
 
 

@@ -207,9 +207,9 @@ extern ngx_module_t  ngx_mail_smtp_ext_hook_module;
 extern ngx_module_t  ngx_mail_smtp_ext_http_module;
 
 
-/* the name of a stage, and the other way round; 0: it is none */
+/* names of stages; that of one */
+extern ngx_conf_enum_t  ngx_smtp_hook_stages[];
 void ngx_smtp_hook_stage_name(ngx_uint_t stage, ngx_str_t *name);
-ngx_uint_t ngx_smtp_hook_stage(ngx_str_t *name);
 
 
 /* ngx_smtp_hook_text.c: what fails leaves text->failed set */

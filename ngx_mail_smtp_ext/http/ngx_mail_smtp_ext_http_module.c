@@ -37,6 +37,21 @@ static ngx_conf_bitmask_t  ngx_mail_smtp_ext_http_protocols[] = {
 };
 
 
+static const ngx_smtp_conf_param_t  ngx_mail_smtp_ext_http_breaker_params[] = {
+
+    { ngx_string("fails="), ngx_smtp_conf_param_num,
+      offsetof(ngx_smtp_http_conf_t, fails), &ngx_smtp_conf_some },
+
+    { ngx_string("time="), ngx_smtp_conf_param_time,
+      offsetof(ngx_smtp_http_conf_t, fail_time), &ngx_smtp_conf_some },
+
+    { ngx_string("retry="), ngx_smtp_conf_param_time,
+      offsetof(ngx_smtp_http_conf_t, retry), &ngx_smtp_conf_some },
+
+    { ngx_null_string, NULL, 0, NULL }
+};
+
+
 static ngx_conf_post_t  ngx_mail_smtp_ext_http_buffer_post = {
     ngx_mail_smtp_ext_http_buffer
 };
@@ -327,9 +342,7 @@ ngx_mail_smtp_ext_http_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_smtp_http_conf_t *hcf = conf;
 
-    ngx_int_t    n;
-    ngx_str_t   *value, s;
-    ngx_uint_t   i;
+    ngx_str_t  *value;
 
     if (hcf->fails != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -346,44 +359,6 @@ ngx_mail_smtp_ext_http_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        s.data = (u_char *) ngx_strchr(value[i].data, '=');
-
-        if (s.data == NULL) {
-            goto invalid;
-        }
-
-        s.data++;
-        s.len = value[i].data + value[i].len - s.data;
-
-        n = (ngx_strncmp(value[i].data, "fails=", 6) == 0)
-            ? ngx_atoi(s.data, s.len) : ngx_parse_time(&s, 0);
-
-        if (n < 1) {
-            goto invalid;
-        }
-
-        if (ngx_strncmp(value[i].data, "fails=", 6) == 0) {
-            hcf->fails = n;
-
-        } else if (ngx_strncmp(value[i].data, "time=", 5) == 0) {
-            hcf->fail_time = n;
-
-        } else if (ngx_strncmp(value[i].data, "retry=", 6) == 0) {
-            hcf->retry = n;
-
-        } else {
-            goto invalid;
-        }
-    }
-
-    return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                       &value[i]);
-
-    return NGX_CONF_ERROR;
+    return ngx_smtp_conf_params(cf, 1, hcf,
+                                ngx_mail_smtp_ext_http_breaker_params);
 }

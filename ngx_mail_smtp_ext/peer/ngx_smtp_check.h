@@ -44,7 +44,7 @@ struct ngx_smtp_check_conf_s {
     ngx_uint_t                proxy_protocol;  /* version; 0: none */
     ngx_smtp_peer_tls_conf_t  tls;
 
-    unsigned                  mandatory:1;   /* unhealthy until it has passed */
+    ngx_uint_t                mandatory;     /* unhealthy until it has passed */
 };
 
 

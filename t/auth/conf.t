@@ -105,6 +105,8 @@ my @bad = (
     [ 'smtp_auth_cache zone=a:x;', 'invalid zone "a:x"' ],
     [ 'smtp_auth_cache zone=a:1m valid=x;', 'invalid parameter "valid=x"' ],
     [ 'smtp_auth_cache zone=a:1m other;', 'invalid parameter "other"' ],
+    [ 'smtp_auth_cache zone=a:1m valid=1m valid=1m;',
+      'duplicate parameter "valid=1m"' ],
     [ 'smtp_auth_cache zone=a:1m any_addresses;',
       'invalid parameter "any_addresses"' ],
     [ 'smtp_auth_cache zone=a:1m; smtp_auth_cache off;', 'is duplicate' ],
