@@ -14,11 +14,35 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(130);
+# each way to a next hop, and each kind of one
 
-my $mta = $t->server('mta');
+my %mta = (
+    data => $t->server('data'),
+    bdat => $t->server('bdat', ehlo => [ 'PIPELINING', '8BITMIME',
+                                         'CHUNKING' ]),
+);
+my @ways = map { my $hop = $_; map { "${hop}_$_" } qw/ verify buffered stream / }
+           sort keys %mta;
 
-$t->write_conf(<<'EOC')->run();
+my $servers = join '', map { my ($hop, $mode) = split /_/; <<"EOS" } @ways;
+    server {
+        listen          127.0.0.1:%%PORT_reject_$_%%;
+        protocol        smtp_ext;
+        smtp_pass       smtp://127.0.0.1:%%PORT_$hop%%;
+        smtp_pass_mode  $mode;
+    }
+
+    server {
+        listen             127.0.0.1:%%PORT_normalise_$_%%;
+        protocol           smtp_ext;
+        smtp_pass          smtp://127.0.0.1:%%PORT_$hop%%;
+        smtp_pass_mode     $mode;
+        smtp_bare_newline  normalise;
+    }
+
+EOS
+
+$t->write_conf(<<"EOC");
 %%GLOBALS%%
 
 events { }
@@ -28,20 +52,9 @@ mail {
 
     server_name      mx.example.com;
     smtp_relay_from  127.0.0.1;
-    smtp_pass        smtp://127.0.0.1:%%PORT_mta%%;
     smtp_max_errors  1000;
 
-    server {
-        listen    127.0.0.1:%%PORT_reject%%;
-        protocol  smtp_ext;
-    }
-
-    server {
-        listen             127.0.0.1:%%PORT_normalise%%;
-        protocol           smtp_ext;
-        smtp_bare_newline  normalise;
-    }
-}
+$servers}
 EOC
 
 my $refused = '550 5.6.0 Message has bare <CR> or <LF>, lines must end in '
@@ -54,6 +67,9 @@ my @ends = ("\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r", "\r.\r\n",
             "\r\n.\0\n", "\r\n\0.\n");
 my @harmless = ("\r\n\0.\r\n", "\r\n.\0\r\n", "\r\n. \r\n", "\r\n .\r\n",
                 "\r\n.\t\r\n", "\r\n\x85.\x85");
+
+$t->plan(@ways * 2 * (4 * @ends + 2 * @harmless) + 2 * keys %mta);
+$t->run();
 
 # the second envelope
 
@@ -73,10 +89,11 @@ sub shown { $_[0] =~ s/\r/\\r/gr =~ s/\n/\\n/gr
 # was told, and what the next hop got.
 
 sub attempt {
-    my ($name, $end, $how) = @_;
+    my ($newline, $way, $end, $how) = @_;
 
+    my $mta = $mta{$way =~ s/_.*//r};
     my $before = $mta->messages();
-    my $c = $t->client($name);
+    my $c = $t->client("${newline}_$way");
 
     $c->read_reply();
     $c->ehlo();
@@ -108,42 +125,49 @@ sub attempt {
 }
 
 
-for my $how ('at once', 'in octets') {
-    for my $end (@ends, map { s/\./../r } @ends) {
-        my ($reply, $next, @messages) = attempt('reject', $end, $how);
+for my $way (@ways) {
+    for my $how ('at once', 'in octets') {
+        for my $end (@ends, map { s/\./../r } @ends) {
+            my ($reply, $next, @messages) = attempt('reject', $way, $end, $how);
 
-        is_deeply [ $reply, $next =~ /^(214) /, scalar @messages ],
-                  [ $refused, 214, 0 ], 'reject: ' . shown($end) . " $how";
+            is_deeply [ $reply, $next =~ /^(214) /, scalar @messages ],
+                      [ $refused, 214, 0 ],
+                      "$way, reject: " . shown($end) . " $how";
 
-        ($reply, $next, @messages) = attempt('normalise', $end, $how);
+            ($reply, $next, @messages) = attempt('normalise', $way, $end, $how);
 
-        is_deeply [ $reply =~ /^(250 2.0.0 OK id=)/, $next =~ /^(214) /,
-                    scalar @messages,
-                    $messages[0]{data} =~ /[^\r]\n|\r[^\n]/ ? 'bare' : 'mended',
-                    $messages[0]{data} =~ /^Subject: smuggled\r$/m ? 'whole'
-                                                                  : 'cut' ],
-                  [ '250 2.0.0 OK id=', 214, 1, 'mended', 'whole' ],
-                  'normalise: ' . shown($end) . " $how";
-    }
+            my $data = @messages ? $messages[0]{data} : '';
 
-    for my $end (@harmless) {
-        for my $name ('reject', 'normalise') {
-            my ($reply, $next, @messages) = attempt($name, $end, $how);
+            is_deeply [ $reply =~ /^(250 2.0.0 OK id=)/, $next =~ /^(214) /,
+                        scalar @messages,
+                        $data =~ /[^\r]\n|\r[^\n]/ ? 'bare' : 'mended',
+                        $data =~ /^Subject: smuggled\r$/m ? 'whole' : 'cut' ],
+                      [ '250 2.0.0 OK id=', 214, 1, 'mended', 'whole' ],
+                      "$way, normalise: " . shown($end) . " $how";
+        }
 
-            # where its lines end in CR they are refused, or mended, as well
+        for my $end (@harmless) {
+            for my $newline ('reject', 'normalise') {
+                my ($reply, $next, @messages) = attempt($newline, $way, $end,
+                                                        $how);
 
-            my $bare = $end !~ /\n/ && $name eq 'reject';
+                # where its lines end in CR they are refused, or mended, too
 
-            is_deeply [ $reply =~ /^(\d+)/, $next =~ /^(214) /,
-                        scalar @messages ],
-                      $bare ? [ 550, 214, 0 ] : [ 250, 214, 1 ],
-                      "$name: " . shown($end) . " $how";
+                my $bare = $end !~ /\n/ && $newline eq 'reject';
+
+                is_deeply [ $reply =~ /^(\d+)/, $next =~ /^(214) /,
+                            scalar @messages ],
+                          $bare ? [ 550, 214, 0 ] : [ 250, 214, 1 ],
+                          "$way, $newline: " . shown($end) . " $how";
+            }
         }
     }
 }
 
-is_deeply [ grep { /smuggled/ } $mta->commands() ], [],
-          'the next hop has seen no second envelope';
-is_deeply [ grep { $_ ne 'c@d.example' } map { @{$_->{to}} }
-            $mta->messages() ],
-          [], 'and no other recipient';
+for my $hop (sort keys %mta) {
+    is_deeply [ grep { /smuggled/ } $mta{$hop}->commands() ], [],
+              "$hop: the next hop has seen no second envelope";
+    is_deeply [ grep { $_ ne 'c@d.example' } map { @{$_->{to}} }
+                $mta{$hop}->messages() ],
+              [], "$hop: and no other recipient";
+}
