@@ -15,9 +15,10 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(41);
+$t->plan(47);
 
 $t->certificate('localhost');
+$t->certificate('client');
 
 $t->write_conf(<<'EOC')->run();
 %%GLOBALS%%
@@ -96,6 +97,34 @@ mail {
         proxy_protocol            on;
         smtp_pass_xclient         off;
         smtp_pass_proxy_protocol  off;
+    }
+
+    server {
+        listen                      127.0.0.1:%%PORT_cert%%  ssl;
+        protocol                    smtp_ext;
+        auth_http_pass_client_cert  on;
+        smtp_auth                   plain external;
+        ssl_certificate             %%TESTDIR%%/localhost.crt;
+        ssl_certificate_key         %%TESTDIR%%/localhost.key;
+        ssl_client_certificate      %%TESTDIR%%/client.crt;
+        ssl_verify_client           optional;
+    }
+
+    server {
+        listen                           127.0.0.1:%%PORT_cert_ours%%  ssl;
+        protocol                         smtp_ext;
+        auth_http_pass_client_cert       on;
+        smtp_auth_http_pass_client_cert  off;
+        ssl_certificate                  %%TESTDIR%%/localhost.crt;
+        ssl_certificate_key              %%TESTDIR%%/localhost.key;
+        ssl_client_certificate           %%TESTDIR%%/client.crt;
+        ssl_verify_client                optional;
+    }
+
+    server {
+        listen             127.0.0.1:%%PORT_slow%%;
+        protocol           smtp_ext;
+        auth_http_timeout  300ms;
     }
 
     server {
@@ -233,6 +262,35 @@ like $c->rcpt('c@d.example'), qr/^250 /, 'which holds';
 
 $c = connected('tls');
 is $c->{ehlo}{AUTH}, 'CRAM-MD5', 'no password in clear where there is TLS';
+
+# a certificate of the client
+
+my %ssl = (SSL_cert_file => $t->testdir() . '/client.crt',
+           SSL_key_file => $t->testdir() . '/client.key');
+
+for my $name ('cert', 'cert_ours') {
+    $c = $t->client($name, ssl => { %ssl });
+    $c->read_reply();
+    $c->ehlo();
+
+    is $c->{ehlo}{AUTH}, 'PLAIN EXTERNAL', 'smtp_auth external'
+        if $name eq 'cert';
+    is $c->auth_plain('user', $secret), $ok, "$name: a login";
+
+    my $cert = request()->{headers}{'auth-ssl-cert'};
+
+    $name eq 'cert'
+        ? like $cert, qr/^-----BEGIN%20CERTIFICATE-----%0A/,
+               'auth_http_pass_client_cert'
+        : is $cert, undef, 'ours goes before';
+}
+
+# a service that is silent
+
+$http->set(fault => { at => 'RESPONSE', do => 'silent' });
+is connected('slow')->auth_plain('user', $secret),
+   '454 4.7.0 Temporary authentication failure', 'auth_http_timeout';
+$http->set(fault => undef);
 
 # the built-in protocols
 
