@@ -14,14 +14,14 @@ use MIME::Base64 qw/ encode_base64 /;
 use Test::More;
 
 use Test::Nginx::SmtpExt;
-use Test::Nginx::SmtpExt::Sasl qw/ b64 /;
+use Test::Nginx::SmtpExt::Sasl qw/ b64 unb64 scram scram_headers /;
 use Test::Nginx::SmtpExt::Util qw/ poll /;
 
 my $t = Test::Nginx::SmtpExt->new();
 
 plan skip_all => 'a sanitizer keeps what was freed' if $ENV{ASAN_OPTIONS};
 
-$t->plan(26);
+$t->plan(35);
 
 # ld.so that looks for a function at its first call puts the registers on the
 # stack, and in them is what memcpy() has moved last
@@ -36,7 +36,8 @@ events { }
 mail {
     server_name             mx.example.com;
     smtp_auth_require_tls   off;
-    smtp_auth_methods       plain login oauthbearer xoauth2;
+    smtp_auth_methods       plain login oauthbearer xoauth2
+                            scram-sha-256;
     smtp_auth_http          http://127.0.0.1:%%PORT_http%%/auth;
     smtp_auth_http_timeout  300ms;
     smtp_auth_max_attempts  0;
@@ -59,6 +60,14 @@ mail {
     }
 
     server {
+        listen                   127.0.0.1:%%PORT_next%%;
+        protocol                 smtp_ext;
+        smtp_pass                smtp://127.0.0.1:%%PORT_mta%%;
+        smtp_pass_auth           client;
+        smtp_pass_auth_security  none;
+    }
+
+    server {
         listen     127.0.0.1:%%PORT_unwelcome%%;
         protocol   smtp_ext;
         smtp_hook  http://127.0.0.1:%%PORT_dead%%/ stages=connect
@@ -76,6 +85,9 @@ EOF
 $t->write_conf($conf)->run();
 
 my $http = $t->http('http');
+
+my $mta = $t->server('mta', ehlo => [ 'PIPELINING', 'AUTH PLAIN LOGIN XOAUTH2' ],
+                     on => { AUTH => '235 2.7.0 ok' });
 
 $t->wait_workers(1);
 
@@ -235,3 +247,60 @@ try('a response that is too long', $good,
     }, 500);
 try('no answer', { %$good, delay => 1 }, $plain, 454);
 try('too long', $good, auth('PLAIN', "\0user\0" . 'x' x 2000 . 'SECRET'), 535);
+
+# what an answer has for the next hop, where nobody wants it
+
+try('Auth-Pass', $good, sub {
+        $http->set(default => { headers => [ 'Auth-Status' => 'OK',
+                                             'Auth-Pass' => $_[1] ] });
+        $_[0]->auth_plain('user', 'pass');
+    }, 235);
+
+# and where it is kept for as long as the session
+
+for my $row (
+    [ 'a password for the next hop', $good, $plain ],
+    [ 'one of the service', $good, sub {
+        $http->set(default => { headers => [ 'Auth-Status' => 'OK',
+                                             'Auth-Pass' => $_[1] ] });
+        $_[0]->auth_plain('user', 'pass');
+    } ],
+    [ 'a token for the next hop', $good,
+      auth('XOAUTH2', "user=u\1auth=Bearer SECRET\1\1") ],
+) {
+    my ($name, $answer, $how) = @$row;
+
+    try($name, $answer, sub {
+        $how->(@_);
+        $_[0]->send_message();
+        $_[0]->quit();
+    }, 221, 'next');
+}
+
+is scalar(grep { /^AUTH / } $mta->commands()), 3, 'which it was told';
+
+# the keys of SCRAM
+
+for my $row ([ 'SCRAM', 'pencil', 235 ], [ 'SCRAM, refused', 'pen', 535 ]) {
+    my ($name, $password, $code) = @$row;
+    my %keys = scram_headers('SCRAM-SHA-256', 'pencil',
+                             salt => 'salt' . ++$serial);
+
+    $http->set(default => { headers => [ 'Auth-Status' => 'OK', %keys ] });
+
+    my $c = $t->client('smtp');
+
+    $c->read_reply();
+    $c->ehlo();
+
+    my $reply = scram($c, 'SCRAM-SHA-256', user => 'user',
+                      password => $password)->{reply};
+
+    my @keys = map { ($_, unb64($_)) }
+               @keys{qw/ Auth-Scram-Stored-Key Auth-Scram-Server-Key /};
+
+    poll(sub { !grep { found($_) } @keys }, 2);
+
+    is substr($reply, 0, 3), $code, $name;
+    is join(' ', map { found($_) } @keys), '0 0 0 0', "$name: its keys";
+}
