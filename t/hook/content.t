@@ -255,7 +255,7 @@ my @wrong = (
     [ 'a recipient is no address', { type => 'addRecipient', value => '' } ],
 );
 
-$t->plan(5 * @rows + 2 * @wrong + 52);
+$t->plan(5 * @rows + 2 * @wrong + 58);
 $t->run();
 
 my %client;
@@ -418,6 +418,21 @@ like +($mta{bdat}->messages())[-1]{from_params}, qr/SMTPUTF8/,
      'the next hop is told';
 like said('memory', crlf('A: b||c|')), qr/^550 5\.6\.9 /,
      'or does not get it';
+
+# what it does not need any more
+
+answer(body("ascii\n"));
+is said('plain', crlf("A: b||\x{c3}\x{bc}|"), 'BODY=8BITMIME'), $accepted,
+   'new contents in US-ASCII';
+is show(got('seven')), 'A: b||ascii|', 'need no 8BITMIME';
+is +($mta{seven}->messages())[-1]{from_params}, '', 'and do not ask for it';
+
+answer(del(1, 'X'));
+is said('memory', crlf("A: b|X: \x{c3}\x{bc}||c|"), 'SMTPUTF8'), $accepted,
+   'without a field in UTF-8';
+is show(got('data')), 'A: b||c|', 'no SMTPUTF8 is needed';
+unlike +($mta{data}->messages())[-1]{from_params}, qr/SMTPUTF8/,
+       'nor said';
 
 answer(add('X', 'y' x 100));
 said('file', crlf('A: b||c|'), 'SIZE=12');
