@@ -259,6 +259,10 @@ ngx_smtp_relay_send(ngx_smtp_relay_t *relay)
         return NGX_ERROR;
     }
 
+    /* while a reply was waited for, another delivery may have had its turn */
+
+    relay->tx->delivery = relay->delivery;
+
     while (ngx_smtp_relay_may_send(relay)) {
 
         switch (ngx_smtp_relay_emit(relay)) {
