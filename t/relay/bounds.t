@@ -19,8 +19,8 @@ use Test::Nginx::SmtpExt::Util qw/ scaled /;
 # a reply that drips takes longer than the time for it, and a test less than
 # the time of another step
 
-use constant PAUSE => 0.2;
-use constant PATIENCE => 20;
+use constant PAUSE => scaled(200) / 1000;
+use constant PATIENCE => int(scaled(20));
 
 my $t = Test::Nginx::SmtpExt->new();
 my $ms = int(scaled(600));
