@@ -91,7 +91,7 @@ my $mta = $t->server('mta', ehlo => [ 'PIPELINING', 'AUTH PLAIN LOGIN XOAUTH2' ]
 
 $t->wait_workers(1);
 
-my ($worker) = $t->worker_pids();
+my $worker = $t->worker_pid();
 
 # how often a text is in the memory of the worker that can be written
 

@@ -213,7 +213,7 @@ is offered('7', 'DSN', 'MT-PRIORITY', 'RRVS'), 'MT-PRIORITY',
 
 # what a new worker knows
 
-my ($worker) = $t->worker_pids();
+my $worker = $t->worker_pid();
 
 $t->reload();
 poll(sub { !-d "/proc/$worker" }, 8);

@@ -167,7 +167,7 @@ $c->quit();
 
 is_deeply [ glob $t->testdir() . '/smtp_temp/*' ], [], 'no file has a name';
 
-my ($worker) = $t->worker_pids();
+my $worker = $t->worker_pid();
 
 ok poll(sub {
     !grep { (readlink || '') =~ /smtp_temp/ } glob "/proc/$worker/fd/*"

@@ -116,7 +116,7 @@ $t->http('https', default => { status => 200 },
          ssl => { cert => $t->testdir() . '/mta.crt',
                   key => $t->testdir() . '/mta.key' });
 
-my ($worker) = $t->worker_pids();
+my $worker = $t->worker_pid();
 
 sub rss {
     my ($kb) = $t->read_file("/proc/$worker/status") =~ /^VmRSS:\s+(\d+)/m;

@@ -103,7 +103,7 @@ my $http = $t->http('http', keep => 0, hooks => {
 
 $t->run();
 
-my ($worker) = $t->worker_pids();
+my $worker = $t->worker_pid();
 
 sub rss {
     my ($kb) = $t->read_file("/proc/$worker/status") =~ /^VmRSS:\s+(\d+)/m;

@@ -109,7 +109,7 @@ $t->run();
 $service = hung();
 $t->wait_workers(1);
 
-my ($worker) = $t->worker_pids();
+my $worker = $t->worker_pid();
 my $descriptors = $t->worker_fds();
 
 

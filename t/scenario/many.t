@@ -96,7 +96,7 @@ $t->run();
 $t->wait_workers(1);
 
 my $later = '451 4.3.2 Destination servers are busy, try again later';
-my ($worker) = $t->worker_pids();
+my $worker = $t->worker_pid();
 
 # the next hop; what it has seen, once it was told to end
 

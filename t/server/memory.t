@@ -66,7 +66,7 @@ $t->write_file('nginx.conf',
 $t->run();
 $t->wait_workers(1);
 
-my ($worker) = $t->worker_pids();
+my $worker = $t->worker_pid();
 
 # kilobytes that are the worker's alone
 

@@ -609,6 +609,18 @@ sub worker_pids {
 }
 
 
+# a worker, as soon as there is one: the master listens before
+
+sub worker_pid {
+    my ($self) = @_;
+    my @pids;
+
+    poll(sub { @pids = $self->worker_pids() }, 8) or die "no worker\n";
+
+    return $pids[0];
+}
+
+
 # What nginx calls a process.  Started by a loader of another suite it has no
 # room for titles: then it is known by what it says in the log.
 
