@@ -11,7 +11,7 @@ use Cwd qw/ abs_path /;
 use File::Basename qw/ dirname /;
 use File::Path qw/ make_path /;
 use File::Temp qw/ tempdir /;
-use Test::More tests => 22;
+use Test::More tests => 25;
 
 my $root = abs_path(dirname(__FILE__) . '/..');
 my $style = "$root/t/tools/style.pl";
@@ -68,6 +68,13 @@ check('//', '// comment', 'core/a.c' => "$good\n\nint  x; // y\n");
 check('// in a string', undef, 'core/a.c' => "$good\n\nchar *u = \"a//b\";\n");
 check('banned', 'sprintf\(\) is banned',
       'core/a.c' => "$good\n\nint  x = sprintf(1);\n");
+check('a secret', 'a\.c:18: a secret in ngx_memcmp\(\)',
+      'core/a.c' => "$good\n\nint  x = ngx_memcmp(a->data,\n"
+                    . "                      sasl->secret.data, 5);\n");
+check('a secret of equal time', undef,
+      'core/a.c' => "$good\n\nint  x = CRYPTO_memcmp(a, secret, 5);\n");
+check('a secret behind it', undef,
+      'core/a.c' => "$good\n\nint  x = ngx_strcmp(a, b) + f(secret);\n");
 check('direction', 'base may not include core: <ngx_smtp_c.h>',
       'core/ngx_smtp_c.h' => "$head#ifndef _NGX_SMTP_C_H_INCLUDED_\n"
                              . "#define _NGX_SMTP_C_H_INCLUDED_\n#endif\n",

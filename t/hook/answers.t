@@ -64,6 +64,19 @@ $servers
                    stages=connect,ehlo,auth,mail,rcpt,data;
         smtp_http_breaker  off;
     }
+
+    # whose clients may send to ours.example alone
+
+    server {
+        listen             127.0.0.1:%%PORT_closed%%;
+        protocol           smtp_ext;
+        smtp_http_breaker  off;
+        smtp_relay_from    192.0.2.1;
+        smtp_recipient     \@ours.example { smtp_pass smtp://127.0.0.1:%%PORT_mta%%; }
+        smtp_hook_route    smtp://127.0.0.1:%%PORT_mta%%;
+        smtp_hook          http://127.0.0.1:%%PORT_http%%/hook
+                           on_error=accept stages=mail,rcpt,data;
+    }
 }
 EOC
 
@@ -125,7 +138,34 @@ my @rows = (
                                                  value => 'x@b.example' } ] } ],
 );
 
-$t->plan(@stages * @rows + 4 * @errors * @stages);
+# what makes nobody a recipient that the configuration does not take, be it
+# followed or not: on_error=accept
+
+my @foreign = (
+    [ 'no answer', { status => 500 } ],
+    map { [ $_->[0], encode_json($_->[1]) ] }
+    [ 'accept', { action => 'accept' } ],
+    [ 'a status', { action => 'accept', response => { status => 250 } } ],
+    [ 'discard', { action => 'discard' } ],
+    [ 'quarantine', { action => 'quarantine' } ],
+    [ 'deleteRecipient', with({ type => 'deleteRecipient',
+                                value => 'x@else.example' }) ],
+    [ 'addRecipient', with({ type => 'addRecipient',
+                             value => 'x@else.example' }) ],
+    [ 'another one', with({ type => 'addRecipient',
+                            value => 'a@ours.example' }) ],
+    [ 'deleted and added', with({ type => 'deleteRecipient',
+                                  value => 'x@else.example' },
+                                { type => 'addRecipient',
+                                  value => 'x@else.example' }) ],
+    [ 'a route for somebody else', { action => 'accept', route => [
+        { to => 'a@ours.example',
+          pass => 'smtp://127.0.0.1:' . $t->port('mta') } ] } ],
+    [ 'a route that is not allowed', { action => 'accept', route => [
+        { pass => 'discard:' } ] } ],
+);
+
+$t->plan(@stages * @rows + 4 * @errors * @stages + @foreign + 8);
 $t->run();
 
 
@@ -231,3 +271,50 @@ for my $error (@errors) {
            "$error at $stage: it was not asked";
     }
 }
+
+# no answer opens a relay
+
+sub closed_to {
+    my ($rcpt, %hooks) = @_;
+
+    $http->set(hooks => \%hooks, on => {});
+
+    my $c = $t->client('closed');
+
+    $c->read_reply();
+    $c->ehlo();
+    $c->mail('s@b.example');
+
+    return ($c, $c->rcpt($rcpt));
+}
+
+my $denied = qr/^550 5\.7\.1 /;
+
+for my $try (@foreign) {
+    my ($name, $answer) = @$try;
+
+    like +(closed_to('x@else.example', rcpt => $answer))[1], $denied,
+         "not taken for it: $name";
+}
+
+like +(closed_to('x@else.example', mail => { status => 500 }))[1], $denied,
+     'nor for a hook that fails at MAIL';
+
+my $add = encode_json(with({ type => 'addRecipient',
+                             value => 'x@else.example' }));
+
+for my $stage (qw/ mail rcpt data /) {
+    my $before = $mta->messages();
+    my ($c) = closed_to('a@ours.example', $stage => $add);
+
+    like $c->data("Subject: x\r\n\r\nx\r\n"), qr/^250 /,
+         "added at $stage: the message is taken";
+    is_deeply [ map { @{$_->{to}} } splice(@{[ $mta->messages() ]}, $before) ],
+              [ 'a@ours.example' ], 'for whom it was, and nobody else';
+}
+
+my ($c, $reply) = closed_to('x@else.example', rcpt => encode_json({
+    action => 'accept', route => [ { pass => 'smtp://127.0.0.1:'
+                                             . $t->port('mta') } ] }));
+
+like $reply, qr/^250 /, 'but for a route that smtp_hook_route names';

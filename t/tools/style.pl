@@ -213,6 +213,33 @@ sub check_source {
     my @lines = split /\n/, bare($text);
     my @code = split /\n/, $text;
 
+    # how long it takes must not tell how much of a secret was right
+
+    my $bare = join "\n", @lines;
+
+    while ($bare =~ /\b((?:ngx_)?(?:mem|str|strn|strcase|strncase|memn2)cmp)
+                     \s*\(([^;{]*?\w*(?:secret|passwd|proof|stored|nonce|token
+                                      |bearer|binding)\b[^;{]*)/gx)
+    {
+        my ($name, $args, $at) = ($1, $2, $-[0]);
+        my ($depth, $end) = (1, 0);
+
+        for my $ch (split //, $args) {
+            $depth += $ch eq '(' ? 1 : $ch eq ')' ? -1 : 0;
+            last if $depth == 0;
+            $end++;
+        }
+
+        fail($path, 1 + (() = substr($bare, 0, $at) =~ /\n/g),
+             "a secret in $name(), CRYPTO_memcmp() takes equal time")
+            if substr($args, 0, $end)
+               =~ /(?:secret|passwd|proof|stored|nonce|token|bearer|binding)\b/;
+
+        # what is behind it may be another one
+
+        pos($bare) = $at + length $name;
+    }
+
     for my $i (0 .. $#lines) {
         while ($lines[$i] =~ /(?<![\w.>])($banned)\s*\(/g) {
             fail($path, $i + 1, "$1() is banned");
