@@ -295,3 +295,41 @@ ngx_smtp_command_syntax(ngx_smtp_session_t *s, char *syntax)
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_smtp_command_attrs(ngx_smtp_session_t *s, ngx_str_t *args,
+    const ngx_str_t *names, ngx_smtp_command_attr_pt set, void *data)
+{
+    u_char           *p, *last;
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_smtp_attr_t   attr;
+
+    p = args->data;
+    last = p + args->len;
+
+    for ( ;; ) {
+        rc = ngx_smtp_attr_next(&attr, &p, last);
+
+        if (rc == NGX_DONE) {
+            return NGX_OK;
+        }
+
+        if (rc == NGX_OK) {
+
+            for (i = 0; names[i].len; i++) {
+                if (ngx_smtp_attr_is(&attr.name, (char *) names[i].data)) {
+                    break;
+                }
+            }
+
+            rc = names[i].len ? set(data, i, &attr.value) : NGX_ERROR;
+        }
+
+        if (rc != NGX_OK) {
+            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_ATTRIBUTE, &attr.name);
+            return NGX_ERROR;
+        }
+    }
+}

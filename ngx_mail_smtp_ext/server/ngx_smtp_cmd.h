@@ -65,6 +65,17 @@ ngx_int_t ngx_smtp_command_input(ngx_smtp_session_t *s);
 void ngx_smtp_command_split(ngx_str_t *line, ngx_str_t *verb,
     ngx_str_t *args);
 
+/*
+ * Attributes of XCLIENT and XFORWARD, whose names are in a list of which the
+ * last is empty: set() has the number of the name.  NGX_OK, or NGX_ERROR: one
+ * is not in order, or set() said so, and has been refused.
+ */
+typedef ngx_int_t (*ngx_smtp_command_attr_pt)(void *data, ngx_uint_t i,
+    ngx_str_t *value);
+
+ngx_int_t ngx_smtp_command_attrs(ngx_smtp_session_t *s, ngx_str_t *args,
+    const ngx_str_t *names, ngx_smtp_command_attr_pt set, void *data);
+
 /* replies 501 with the syntax of the command being executed */
 ngx_int_t ngx_smtp_command_syntax(ngx_smtp_session_t *s, char *syntax);
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_server.h>
+#include <ngx_smtp_esmtp.h>
 
 
 /*
@@ -20,20 +21,6 @@
  */
 
 
-typedef enum {
-    NGX_SMTP_XCLIENT_NAME = 0,
-    NGX_SMTP_XCLIENT_REVERSE_NAME,
-    NGX_SMTP_XCLIENT_ADDR,
-    NGX_SMTP_XCLIENT_PORT,
-    NGX_SMTP_XCLIENT_PROTO,
-    NGX_SMTP_XCLIENT_HELO,
-    NGX_SMTP_XCLIENT_LOGIN,
-    NGX_SMTP_XCLIENT_DESTADDR,
-    NGX_SMTP_XCLIENT_DESTPORT,
-    NGX_SMTP_XCLIENT_MAX
-} ngx_smtp_xclient_e;
-
-
 /*
  * What a command gives; data is NULL where it does not, and the length is 0
  * of what it says to be [UNAVAILABLE] or [TEMPUNAVAIL].
@@ -44,22 +31,14 @@ typedef struct {
 } ngx_smtp_xclient_args_t;
 
 
-typedef struct {
-    const char   *name;
-    ngx_int_t   (*valid)(ngx_str_t *value);
-} ngx_smtp_xclient_attr_t;
-
-
-static ngx_int_t ngx_smtp_xclient_parse(ngx_smtp_session_t *s,
-    ngx_smtp_xclient_args_t *xa, ngx_str_t *args);
-static ngx_int_t ngx_smtp_xclient_value(ngx_smtp_xclient_args_t *xa,
-    ngx_smtp_attr_t *attr);
+static ngx_int_t ngx_smtp_xclient_value(void *data, ngx_uint_t i,
+    ngx_str_t *value);
 static ngx_int_t ngx_smtp_xclient_proto_valid(ngx_str_t *value);
 static ngx_int_t ngx_smtp_xclient_helo_valid(ngx_str_t *value);
 static ngx_int_t ngx_smtp_xclient_login_valid(ngx_str_t *value);
 static ngx_int_t ngx_smtp_xclient_apply(ngx_smtp_session_t *s,
     ngx_smtp_xclient_args_t *xa);
-static void ngx_smtp_xclient_names(ngx_smtp_remote_t *remote,
+static void ngx_smtp_xclient_name(ngx_smtp_remote_t *remote,
     ngx_smtp_xclient_args_t *xa);
 static void ngx_smtp_xclient_addr(ngx_smtp_remote_t *remote,
     ngx_smtp_xclient_args_t *xa);
@@ -73,16 +52,16 @@ static ngx_int_t ngx_smtp_xclient_session(ngx_smtp_session_t *s,
 
 /* in the order of ngx_smtp_xclient_e */
 
-static const ngx_smtp_xclient_attr_t  ngx_smtp_xclient_attrs[] = {
-    { "NAME", ngx_smtp_attr_name_valid },
-    { "REVERSE_NAME", ngx_smtp_attr_name_valid },
-    { "ADDR", ngx_smtp_attr_addr_valid },
-    { "PORT", ngx_smtp_attr_port_valid },
-    { "PROTO", ngx_smtp_xclient_proto_valid },
-    { "HELO", ngx_smtp_xclient_helo_valid },
-    { "LOGIN", ngx_smtp_xclient_login_valid },
-    { "DESTADDR", ngx_smtp_attr_addr_valid },
-    { "DESTPORT", ngx_smtp_attr_port_valid }
+static ngx_int_t (*const  ngx_smtp_xclient_valid[])(ngx_str_t *value) = {
+    ngx_smtp_attr_name_valid,            /* NAME */
+    ngx_smtp_attr_addr_valid,            /* ADDR */
+    ngx_smtp_attr_port_valid,            /* PORT */
+    ngx_smtp_xclient_proto_valid,        /* PROTO */
+    ngx_smtp_xclient_helo_valid,         /* HELO */
+    ngx_smtp_attr_name_valid,            /* REVERSE_NAME */
+    ngx_smtp_xclient_login_valid,        /* LOGIN */
+    ngx_smtp_attr_addr_valid,            /* DESTADDR */
+    ngx_smtp_attr_port_valid             /* DESTPORT */
 };
 
 
@@ -102,7 +81,10 @@ ngx_smtp_command_xclient(ngx_smtp_session_t *s, ngx_str_t *args)
 
     ngx_memzero(&xa, sizeof(ngx_smtp_xclient_args_t));
 
-    if (ngx_smtp_xclient_parse(s, &xa, args) != NGX_OK) {
+    if (ngx_smtp_command_attrs(s, args, ngx_smtp_xclient_names,
+                               ngx_smtp_xclient_value, &xa)
+        != NGX_OK)
+    {
         return NGX_OK;
     }
 
@@ -121,65 +103,29 @@ ngx_smtp_command_xclient(ngx_smtp_session_t *s, ngx_str_t *args)
 
 
 static ngx_int_t
-ngx_smtp_xclient_parse(ngx_smtp_session_t *s, ngx_smtp_xclient_args_t *xa,
-    ngx_str_t *args)
+ngx_smtp_xclient_value(void *data, ngx_uint_t i, ngx_str_t *value)
 {
-    u_char           *p, *last;
-    ngx_int_t         rc;
-    ngx_smtp_attr_t   attr;
-
-    p = args->data;
-    last = p + args->len;
-
-    for ( ;; ) {
-        rc = ngx_smtp_attr_next(&attr, &p, last);
-
-        if (rc == NGX_DONE) {
-            return NGX_OK;
-        }
-
-        if (rc != NGX_OK || ngx_smtp_xclient_value(xa, &attr) != NGX_OK) {
-            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_ATTRIBUTE, &attr.name);
-            return NGX_ERROR;
-        }
-    }
-}
-
-
-static ngx_int_t
-ngx_smtp_xclient_value(ngx_smtp_xclient_args_t *xa, ngx_smtp_attr_t *attr)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < NGX_SMTP_XCLIENT_MAX; i++) {
-        if (ngx_smtp_attr_is(&attr->name, ngx_smtp_xclient_attrs[i].name)) {
-            break;
-        }
-    }
-
-    if (i == NGX_SMTP_XCLIENT_MAX) {
-        return NGX_ERROR;
-    }
+    ngx_smtp_xclient_args_t *xa = data;
 
     xa->temp &= ~((ngx_uint_t) 1 << i);
 
     if (i != NGX_SMTP_XCLIENT_PROTO
-        && ngx_smtp_attr_is(&attr->value, "[UNAVAILABLE]"))
+        && ngx_smtp_attr_is(value, "[UNAVAILABLE]"))
     {
-        attr->value.len = 0;
+        value->len = 0;
 
     } else if ((i == NGX_SMTP_XCLIENT_NAME
                 || i == NGX_SMTP_XCLIENT_REVERSE_NAME)
-               && ngx_smtp_attr_is(&attr->value, "[TEMPUNAVAIL]"))
+               && ngx_smtp_attr_is(value, "[TEMPUNAVAIL]"))
     {
-        attr->value.len = 0;
+        value->len = 0;
         xa->temp |= (ngx_uint_t) 1 << i;
 
-    } else if (ngx_smtp_xclient_attrs[i].valid(&attr->value) != NGX_OK) {
+    } else if (ngx_smtp_xclient_valid[i](value) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    xa->values[i] = attr->value;
+    xa->values[i] = *value;
 
     return NGX_OK;
 }
@@ -236,7 +182,7 @@ ngx_smtp_xclient_apply(ngx_smtp_session_t *s, ngx_smtp_xclient_args_t *xa)
         }
     }
 
-    ngx_smtp_xclient_names(remote, xa);
+    ngx_smtp_xclient_name(remote, xa);
     ngx_smtp_xclient_addr(remote, xa);
     ngx_smtp_xclient_dest(remote->xclient, xa);
 
@@ -245,7 +191,7 @@ ngx_smtp_xclient_apply(ngx_smtp_session_t *s, ngx_smtp_xclient_args_t *xa)
 
 
 static void
-ngx_smtp_xclient_names(ngx_smtp_remote_t *remote, ngx_smtp_xclient_args_t *xa)
+ngx_smtp_xclient_name(ngx_smtp_remote_t *remote, ngx_smtp_xclient_args_t *xa)
 {
     ngx_str_t           *value;
     ngx_smtp_xclient_t  *xclient;

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_smtp_server.h>
+#include <ngx_smtp_esmtp.h>
 
 
 /*
@@ -22,16 +23,8 @@
 #define NGX_SMTP_XFORWARD_PROTO_MAX  64
 
 
-typedef struct {
-    const char   *name;
-    ngx_int_t   (*valid)(ngx_str_t *value);
-} ngx_smtp_xforward_attr_t;
-
-
-static ngx_int_t ngx_smtp_xforward_parse(ngx_smtp_session_t *s,
-    ngx_smtp_xforward_t *xforward, ngx_str_t *args);
-static ngx_int_t ngx_smtp_xforward_value(ngx_smtp_xforward_t *xforward,
-    ngx_smtp_attr_t *attr);
+static ngx_int_t ngx_smtp_xforward_value(void *data, ngx_uint_t i,
+    ngx_str_t *value);
 static ngx_int_t ngx_smtp_xforward_proto_valid(ngx_str_t *value);
 static ngx_int_t ngx_smtp_xforward_text_valid(ngx_str_t *value);
 static ngx_int_t ngx_smtp_xforward_source_valid(ngx_str_t *value);
@@ -39,14 +32,14 @@ static ngx_int_t ngx_smtp_xforward_source_valid(ngx_str_t *value);
 
 /* in the order of ngx_smtp_xforward_e */
 
-static const ngx_smtp_xforward_attr_t  ngx_smtp_xforward_attrs[] = {
-    { "NAME", ngx_smtp_attr_name_valid },
-    { "ADDR", ngx_smtp_attr_addr_valid },
-    { "PORT", ngx_smtp_attr_port_valid },
-    { "PROTO", ngx_smtp_xforward_proto_valid },
-    { "HELO", ngx_smtp_xforward_text_valid },
-    { "IDENT", ngx_smtp_xforward_text_valid },
-    { "SOURCE", ngx_smtp_xforward_source_valid }
+static ngx_int_t (*const  ngx_smtp_xforward_valid[])(ngx_str_t *value) = {
+    ngx_smtp_attr_name_valid,            /* NAME */
+    ngx_smtp_attr_addr_valid,            /* ADDR */
+    ngx_smtp_attr_port_valid,            /* PORT */
+    ngx_smtp_xforward_proto_valid,       /* PROTO */
+    ngx_smtp_xforward_text_valid,        /* HELO */
+    ngx_smtp_xforward_text_valid,        /* IDENT */
+    ngx_smtp_xforward_source_valid       /* SOURCE */
 };
 
 
@@ -74,7 +67,10 @@ ngx_smtp_command_xforward(ngx_smtp_session_t *s, ngx_str_t *args)
 
     ngx_smtp_remote_forward_copy(xforward, s->xforward);
 
-    if (ngx_smtp_xforward_parse(s, xforward, args) != NGX_OK) {
+    if (ngx_smtp_command_attrs(s, args, ngx_smtp_xforward_names,
+                               ngx_smtp_xforward_value, xforward)
+        != NGX_OK)
+    {
         ngx_free(xforward);
         return NGX_OK;
     }
@@ -89,56 +85,18 @@ ngx_smtp_command_xforward(ngx_smtp_session_t *s, ngx_str_t *args)
 
 
 static ngx_int_t
-ngx_smtp_xforward_parse(ngx_smtp_session_t *s, ngx_smtp_xforward_t *xforward,
-    ngx_str_t *args)
+ngx_smtp_xforward_value(void *data, ngx_uint_t i, ngx_str_t *value)
 {
-    u_char           *p, *last;
-    ngx_int_t         rc;
-    ngx_smtp_attr_t   attr;
+    ngx_smtp_xforward_t *xforward = data;
 
-    p = args->data;
-    last = p + args->len;
+    if (ngx_smtp_attr_is(value, "[UNAVAILABLE]")) {
+        value->len = 0;
 
-    for ( ;; ) {
-        rc = ngx_smtp_attr_next(&attr, &p, last);
-
-        if (rc == NGX_DONE) {
-            return NGX_OK;
-        }
-
-        if (rc != NGX_OK
-            || ngx_smtp_xforward_value(xforward, &attr) != NGX_OK)
-        {
-            ngx_smtp_reply_arg(s, NGX_SMTP_REPLY_BAD_ATTRIBUTE, &attr.name);
-            return NGX_ERROR;
-        }
-    }
-}
-
-
-static ngx_int_t
-ngx_smtp_xforward_value(ngx_smtp_xforward_t *xforward, ngx_smtp_attr_t *attr)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < NGX_SMTP_XFORWARD_MAX; i++) {
-        if (ngx_smtp_attr_is(&attr->name, ngx_smtp_xforward_attrs[i].name)) {
-            break;
-        }
-    }
-
-    if (i == NGX_SMTP_XFORWARD_MAX) {
+    } else if (ngx_smtp_xforward_valid[i](value) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (ngx_smtp_attr_is(&attr->value, "[UNAVAILABLE]")) {
-        attr->value.len = 0;
-
-    } else if (ngx_smtp_xforward_attrs[i].valid(&attr->value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_smtp_remote_text_set(&xforward->attrs[i], &attr->value);
+    ngx_smtp_remote_text_set(&xforward->attrs[i], value);
 
     return NGX_OK;
 }
