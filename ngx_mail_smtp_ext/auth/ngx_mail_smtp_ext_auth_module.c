@@ -416,11 +416,18 @@ ngx_mail_smtp_ext_auth_service(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf,
         return;
     }
 
-    methods = conf->methods;
+    methods = conf->methods & ~NGX_CONF_BITMASK_SET;
+
+    if ((methods & NGX_SMTP_SASL_EXTERNAL) && !service->verify_client) {
+        methods &= ~NGX_SMTP_SASL_EXTERNAL;
+
+        ngx_smtp_conf_in_vain(cf, "smtp_auth_methods external",
+                              "ssl_verify_client", cscf->file_name,
+                              cscf->line);
+    }
 
     if (!service->tls) {
-        methods &= ~(NGX_CONF_BITMASK_SET|NGX_SMTP_SASL_PLUS
-                     |NGX_SMTP_SASL_EXTERNAL);
+        methods &= ~(NGX_SMTP_SASL_PLUS|NGX_SMTP_SASL_EXTERNAL);
 
         for (i = 0; ngx_smtp_sasl_table[i] && conf->require_tls; i++) {
             if (ngx_smtp_sasl_table[i]->plaintext) {
@@ -434,7 +441,7 @@ ngx_mail_smtp_ext_auth_service(ngx_conf_t *cf, ngx_smtp_auth_conf_t *conf,
                      : NGX_SMTP_LOGIN_NEVER;
     service->asks_rcpt = conf->rcpt;
 
-    if (service->login == NGX_SMTP_LOGIN_NEVER) {
+    if (service->login == NGX_SMTP_LOGIN_NEVER && !service->tls) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "nobody can log in: AUTH is for TLS only, unless "
                       "\"smtp_auth_require_tls\" is off, and there is "

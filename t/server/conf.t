@@ -54,6 +54,9 @@ my @refused = (
     [ 'smtp_recipient example.com { smtp_pass 127.0.0.1; }',
       qr/invalid recipient "example\.com": an address, "\@domain",/ ],
 
+    [ "$users smtp_submission on; smtp_auth_methods external;",
+      qr/"smtp_submission" $wants/ ],
+
     # contexts
 
     [ 'smtp_upstream g { server 127.0.0.1; }',
@@ -162,6 +165,8 @@ my @warned = (
      [ 'smtp_hook_header A b;', 'smtp_hook' ],
      [ 'smtp_maildir_quota size=1g;', 'smtp_pass maildir:' ],
      [ 'smtp_pass_http_header A b;', 'smtp_pass http://' ]),
+    [ "$users smtp_auth_methods plain external;",
+      qr/\[warn\].*"smtp_auth_methods external" has no effect without "ssl_v/ ],
     [ 'smtp_recipient @a.example { smtp_pass g; }',
       qr/\[warn\].*"queue" has no effect without "max_conns" .*test.conf:\d+/,
       'smtp_upstream g { queue 10; server 127.0.0.1; }' ],
@@ -188,6 +193,7 @@ my @good = (
        smtp_upstream g { queue 10; server 127.0.0.1 max_conns=2; }' ],
     [ "$users smtp_http_ssl_name a.example;
        smtp_hook https://unix:/run/h.sock:/h stages=rcpt;" ],
+    [ "$users smtp_auth_methods external; ssl_verify_client optional_no_ca;" ],
     [ "$users smtp_submission on;" ],
     [ "smtp_recipient \@a.example { smtp_pass maildir:$dir/a; }
        smtp_recipient \@b.example {
