@@ -706,6 +706,17 @@ ngx_mail_smtp_ext_merge_server(ngx_conf_t *cf, ngx_smtp_service_t *prev,
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_inet_addr(conf->server_name.data, conf->server_name.len)
+        != INADDR_NONE)
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"server_name\" \"%V\" is no name, others may refuse "
+                      "it: an address is written \"[%V]\" for server in "
+                      "%s:%ui",
+                      &conf->server_name, &conf->server_name,
+                      cscf->file_name, cscf->line);
+    }
+
 #if (NGX_THREADS)
 
     conf->thread_pool = ngx_thread_pool_add(cf, &conf->thread_pool_name);

@@ -165,6 +165,9 @@ my @warned = (
      [ 'smtp_hook_header A b;', 'smtp_hook' ],
      [ 'smtp_maildir_quota size=1g;', 'smtp_pass maildir:' ],
      [ 'smtp_pass_http_header A b;', 'smtp_pass http://' ]),
+    [ 'server_name 192.0.2.1; smtp_recipient @a.example { smtp_pass g; }',
+      qr/\[warn\].*"server_name" "192.0.2.1" is no name.*"\[192.0.2.1\]" $server/,
+      'smtp_upstream g { server 127.0.0.1; }' ],
     [ "$users smtp_auth_methods plain external;",
       qr/\[warn\].*"smtp_auth_methods external" has no effect without "ssl_v/ ],
     [ 'smtp_recipient @a.example { smtp_pass g; }',
@@ -194,6 +197,7 @@ my @good = (
     [ "$users smtp_http_ssl_name a.example;
        smtp_hook https://unix:/run/h.sock:/h stages=rcpt;" ],
     [ "$users smtp_auth_methods external; ssl_verify_client optional_no_ca;" ],
+    [ "$users server_name [192.0.2.1];" ],
     [ "$users smtp_submission on;" ],
     [ "smtp_recipient \@a.example { smtp_pass maildir:$dir/a; }
        smtp_recipient \@b.example {
