@@ -262,6 +262,12 @@ ngx_int_t ngx_smtp_esmtp_check(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
 ngx_int_t ngx_smtp_esmtp_room(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
     ngx_smtp_verdict_t *verdict);
 
+/*
+ * The delivery to tx->rcpt->dest with room for tx->rcpt, the first of at most
+ * max; else the last of these.  Sets tx->rcpt->part.  NULL: no memory.
+ */
+ngx_smtp_delivery_t *ngx_smtp_esmtp_part(ngx_smtp_tx_t *tx, ngx_uint_t max);
+
 
 /*
  * DSN: is the sender to be told when rcpt does not get the message?  Never to

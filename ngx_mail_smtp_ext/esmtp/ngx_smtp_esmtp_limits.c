@@ -221,6 +221,34 @@ ngx_smtp_esmtp_room(ngx_smtp_caps_t *caps, ngx_smtp_tx_t *tx,
 }
 
 
+ngx_smtp_delivery_t *
+ngx_smtp_esmtp_part(ngx_smtp_tx_t *tx, ngx_uint_t max)
+{
+    ngx_smtp_rcpt_t      *rcpt;
+    ngx_smtp_verdict_t    full;
+    ngx_smtp_delivery_t  *d;
+
+    rcpt = tx->rcpt;
+
+    for (rcpt->part = 0; /* void */ ; rcpt->part++) {
+
+        d = ngx_smtp_delivery_of(tx, rcpt);
+
+        if (d == NULL || d->nrcpts == 0 || d->dest->caps == NULL
+            || rcpt->part + 1 >= max)
+        {
+            return d;
+        }
+
+        tx->delivery = d;
+
+        if (ngx_smtp_esmtp_room(d->dest->caps, tx, &full) == NGX_OK) {
+            return d;
+        }
+    }
+}
+
+
 /* of all recipients, tx->rcpt with them; counted as far as max + 1 */
 
 static ngx_uint_t

@@ -43,6 +43,8 @@ static void ngx_smtp_hook_envelope_put(ngx_smtp_tx_t *tx,
     ngx_smtp_hook_sender_t *sender);
 static ngx_int_t ngx_smtp_hook_envelope_do(ngx_smtp_tx_t *tx,
     ngx_smtp_hook_who_t *who, ngx_smtp_dest_t *discard);
+static ngx_int_t ngx_smtp_hook_envelope_enter(ngx_smtp_tx_t *tx,
+    ngx_smtp_rcpt_t *rcpt);
 
 
 ngx_int_t
@@ -548,10 +550,30 @@ ngx_smtp_hook_envelope_join(ngx_smtp_tx_t *tx)
 
         tx->changes++;
 
-        if (ngx_smtp_tx_rcpt_add(tx, rcpt) != NGX_OK) {
+        if (ngx_smtp_hook_envelope_enter(tx, rcpt) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A next hop that has as many recipients as it takes in a transaction (RFC
+ * 9422) gets this one in another: nobody could send it again.
+ */
+
+static ngx_int_t
+ngx_smtp_hook_envelope_enter(ngx_smtp_tx_t *tx, ngx_smtp_rcpt_t *rcpt)
+{
+    ngx_smtp_delivery_t  *d;
+
+    tx->rcpt = rcpt;
+
+    d = ngx_smtp_esmtp_part(tx, NGX_MAX_UINT32_VALUE);
+
+    tx->rcpt = NULL;
+
+    return d ? ngx_smtp_tx_rcpt_add(tx, rcpt) : NGX_ERROR;
 }

@@ -18,11 +18,13 @@
  */
 
 
-static ngx_uint_t ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx);
+static ngx_uint_t ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx, ngx_uint_t n,
+    ngx_uint_t same);
 static ngx_uint_t ngx_smtp_deliver_places(ngx_smtp_tx_t *tx,
     ngx_uint_t *same);
 static ngx_uint_t ngx_smtp_deliver_told(ngx_smtp_tx_t *tx);
-static ngx_smtp_delivery_t *ngx_smtp_deliver_part(ngx_smtp_tx_t *tx);
+static ngx_uint_t ngx_smtp_deliver_parts(ngx_smtp_tx_t *tx, ngx_uint_t n,
+    ngx_uint_t same);
 
 
 /* a row of the phase RCPT: may it be added, and what does it say to that? */
@@ -32,6 +34,7 @@ ngx_smtp_deliver_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
     ngx_smtp_op_t *op)
 {
     ngx_int_t             rc;
+    ngx_uint_t            n, same;
     ngx_smtp_dest_t      *dest;
     ngx_smtp_delivery_t  *d;
 
@@ -41,13 +44,15 @@ ngx_smtp_deliver_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
         return NGX_DECLINED;
     }
 
-    if (!ngx_smtp_deliver_joins(tx)) {
+    n = ngx_smtp_deliver_places(tx, &same);
+
+    if (!ngx_smtp_deliver_joins(tx, n, same)) {
         ngx_smtp_verdict_set(&tx->rcpt->verdict,
                              NGX_SMTP_REPLY_OTHER_DESTINATION);
         return NGX_DONE;
     }
 
-    d = ngx_smtp_deliver_part(tx);
+    d = ngx_smtp_esmtp_part(tx, ngx_smtp_deliver_parts(tx, n, same));
 
     if (d == NULL) {
         return NGX_ERROR;
@@ -86,9 +91,9 @@ ngx_smtp_deliver_rcpt_handler(ngx_smtp_session_t *s, ngx_smtp_tx_t *tx,
  */
 
 static ngx_uint_t
-ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx)
+ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx, ngx_uint_t n, ngx_uint_t same)
 {
-    ngx_uint_t           n, same, told;
+    ngx_uint_t           told;
     ngx_smtp_dest_t     *dest;
     ngx_smtp_session_t  *s;
 
@@ -109,13 +114,12 @@ ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx)
         }
     }
 
-    n = ngx_smtp_deliver_places(tx, &same);
-    told = ngx_smtp_deliver_told(tx);
-
     if (dest->refuses || dest->drops) {
         /* what it says has nothing to do with the others */
         return 1;
     }
+
+    told = ngx_smtp_deliver_told(tx);
 
     if (n == 0 || (n == 1 && same && !dest->type->each)) {
 
@@ -167,44 +171,17 @@ ngx_smtp_deliver_told(ngx_smtp_tx_t *tx)
 
 
 /*
- * The delivery that tx->rcpt joins.  A next hop that takes no more of them in
- * a transaction (RFC 9422, 4) gets another one, if what comes of several can
- * be told; else the recipient is answered 452.
+ * How many transactions with a next hop there may be that takes no more
+ * recipients in one (RFC 9422, 4): as many as destinations, if what comes of
+ * several can be told; else the recipient is answered 452.
  */
 
-static ngx_smtp_delivery_t *
-ngx_smtp_deliver_part(ngx_smtp_tx_t *tx)
+static ngx_uint_t
+ngx_smtp_deliver_parts(ngx_smtp_tx_t *tx, ngx_uint_t n, ngx_uint_t same)
 {
-    ngx_uint_t            n, same;
-    ngx_smtp_rcpt_t      *rcpt;
-    ngx_smtp_verdict_t    full;
-    ngx_smtp_delivery_t  *d;
-
-    rcpt = tx->rcpt;
-
-    for (rcpt->part = 0; /* void */ ; rcpt->part++) {
-
-        d = ngx_smtp_delivery_of(tx, rcpt);
-
-        if (d == NULL || d->nrcpts == 0 || d->dest->caps == NULL) {
-            return d;
-        }
-
-        tx->delivery = d;
-
-        if (ngx_smtp_esmtp_room(d->dest->caps, tx, &full) == NGX_OK
-            || tx->mixed == NGX_SMTP_MIXED_NEVER
-            || !ngx_smtp_deliver_told(tx))
-        {
-            return d;
-        }
-
-        n = ngx_smtp_deliver_places(tx, &same);
-
-        if (rcpt->part + 1 >= same
-            && n >= tx->session->service->max_destinations)
-        {
-            return d;
-        }
+    if (tx->mixed == NGX_SMTP_MIXED_NEVER || !ngx_smtp_deliver_told(tx)) {
+        return 1;
     }
+
+    return same + (n < tx->session->service->max_destinations);
 }
