@@ -127,24 +127,6 @@ ngx_smtp_dest_find(ngx_array_t *dests, ngx_str_t *name)
 }
 
 
-void
-ngx_smtp_delivery_accepted(ngx_smtp_delivery_t *d)
-{
-    ngx_str_t  id;
-
-    id.data = d->tx->id;
-    id.len = NGX_SMTP_ID_LEN;
-
-    if (ngx_smtp_verdict_set_arg(&d->verdict, d->tx->pool,
-                                 NGX_SMTP_REPLY_ACCEPTED, &id)
-        != NGX_OK)
-    {
-        /* it has been taken, whatever happens */
-        ngx_smtp_verdict_set(&d->verdict, NGX_SMTP_REPLY_OK);
-    }
-}
-
-
 ngx_uint_t
 ngx_smtp_service_goes_to(ngx_smtp_service_t *service, char *scheme)
 {

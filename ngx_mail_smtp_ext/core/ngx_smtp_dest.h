@@ -169,8 +169,5 @@ ngx_smtp_rcpt_t *ngx_smtp_delivery_next(ngx_smtp_delivery_t *d,
 /* by deliver(), see there; may be called again when it had to start anew */
 void ngx_smtp_delivery_ready(ngx_smtp_delivery_t *d);
 
-/* its verdict: the message is taken, with our id */
-void ngx_smtp_delivery_accepted(ngx_smtp_delivery_t *d);
-
 
 #endif /* _NGX_SMTP_DEST_H_INCLUDED_ */

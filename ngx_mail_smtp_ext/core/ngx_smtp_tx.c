@@ -472,6 +472,24 @@ ngx_smtp_tx_utf8_message(ngx_smtp_tx_t *tx)
 }
 
 
+void
+ngx_smtp_tx_accepted(ngx_smtp_tx_t *tx, ngx_smtp_verdict_t *verdict)
+{
+    ngx_str_t  id;
+
+    id.data = tx->id;
+    id.len = NGX_SMTP_ID_LEN;
+
+    if (ngx_smtp_verdict_set_arg(verdict, tx->pool, NGX_SMTP_REPLY_ACCEPTED,
+                                 &id)
+        != NGX_OK)
+    {
+        /* it has been taken, whatever happens */
+        ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_OK);
+    }
+}
+
+
 ngx_int_t
 ngx_smtp_tx_copy(ngx_smtp_tx_t *tx, ngx_str_t *dst, ngx_str_t *src)
 {

@@ -245,6 +245,9 @@ ngx_uint_t ngx_smtp_tx_utf8_envelope(ngx_smtp_tx_t *tx);
 /* the same, or its header; only when it was declared, and at its end */
 ngx_uint_t ngx_smtp_tx_utf8_message(ngx_smtp_tx_t *tx);
 
+/* sets verdict: the message is taken, with our id */
+void ngx_smtp_tx_accepted(ngx_smtp_tx_t *tx, ngx_smtp_verdict_t *verdict);
+
 /* a copy in the transaction's pool; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_smtp_tx_copy(ngx_smtp_tx_t *tx, ngx_str_t *dst, ngx_str_t *src);
 

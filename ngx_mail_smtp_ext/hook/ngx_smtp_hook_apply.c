@@ -282,10 +282,9 @@ ngx_smtp_hook_discarded(ngx_smtp_tx_t *tx)
     ngx_log_error(NGX_LOG_INFO, tx->session->connection->log, 0,
                   "message discarded, id: %V", &id);
 
-    return (ngx_smtp_verdict_set_arg(&tx->verdict, tx->pool,
-                                     NGX_SMTP_REPLY_ACCEPTED, &id)
-            == NGX_OK)
-           ? NGX_DONE : NGX_ERROR;
+    ngx_smtp_tx_accepted(tx, &tx->verdict);
+
+    return NGX_DONE;
 }
 
 

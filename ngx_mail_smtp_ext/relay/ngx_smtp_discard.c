@@ -90,7 +90,7 @@ ngx_smtp_discard_deliver(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
     ngx_log_error(NGX_LOG_INFO, tx->session->connection->log, 0,
                   "message discarded, id: %V", &id);
 
-    ngx_smtp_delivery_accepted(d);
+    ngx_smtp_tx_accepted(tx, &d->verdict);
 
     ngx_smtp_op_finish(op, NGX_OK);
 }

@@ -514,7 +514,7 @@ ngx_smtp_maildir_verdict(ngx_smtp_maildir_t *m)
     err = m->file.err;
 
     if (m->file.done) {
-        ngx_smtp_delivery_accepted(m->delivery);
+        ngx_smtp_tx_accepted(m->tx, verdict);
 
     } else if (m->file.room.full) {
         ngx_smtp_maildir_full(m, verdict);

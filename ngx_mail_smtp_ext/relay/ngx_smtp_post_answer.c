@@ -87,7 +87,7 @@ ngx_smtp_post_status(ngx_smtp_post_t *post)
     verdict = &post->delivery->verdict;
 
     if (status < 300) {
-        ngx_smtp_delivery_accepted(post->delivery);
+        ngx_smtp_tx_accepted(post->tx, verdict);
         return;
     }
 

@@ -504,28 +504,12 @@ ngx_smtp_relay_reply_part(ngx_smtp_relay_t *relay)
 ngx_int_t
 ngx_smtp_relay_outcome(ngx_smtp_relay_t *relay, ngx_smtp_verdict_t *verdict)
 {
-    ngx_str_t       id;
-    ngx_smtp_tx_t  *tx;
-
-    tx = relay->tx;
-
     if (ngx_smtp_relay_verdict(relay, verdict) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (verdict->code / 100 != 2) {
-        return NGX_OK;
-    }
-
-    id.data = tx->id;
-    id.len = NGX_SMTP_ID_LEN;
-
-    if (ngx_smtp_verdict_set_arg(verdict, tx->pool, NGX_SMTP_REPLY_ACCEPTED,
-                                 &id)
-        != NGX_OK)
-    {
-        /* it has been taken, and nothing else may be said */
-        ngx_smtp_verdict_set(verdict, NGX_SMTP_REPLY_OK);
+    if (verdict->code / 100 == 2) {
+        ngx_smtp_tx_accepted(relay->tx, verdict);
     }
 
     return NGX_OK;
