@@ -209,7 +209,6 @@ struct ngx_smtp_session_s {
     unsigned                  closing:1;     /* after what is in out */
     unsigned                  leave:1;       /* after the next verdict */
     unsigned                  closed:1;
-    unsigned                  running:1;     /* inside the input loop */
     unsigned                  chunk_last:1;
     unsigned                  refused:1;     /* a negative reply was sent */
     unsigned                  slowed:1;      /* smtp_error_delay is due */

@@ -25,9 +25,6 @@
 /* RFC 5321, 4.5.3.1.4, without CRLF */
 #define NGX_SMTP_CLIENT_XCLIENT_LINE  510
 
-/* " REVERSE_NAME=" and a value */
-#define NGX_SMTP_CLIENT_XCLIENT_ATTR  (14 + NGX_SMTP_ATTR_MAX)
-
 /*
  * Those that stay, whatever comes in the next command: of the others Postfix
  * forgets what is not in the last one.
