@@ -57,6 +57,9 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
 
     client->connection->log->action = "sending envelope to upstream";
 
+    /* until something has been said here no reply is due, not even the last */
+
+    relay->reading.step = NGX_SMTP_RELAY_RSET;
     relay->outstanding = 0;
     relay->nrefused = 0;
     relay->refused = NULL;

@@ -2,9 +2,10 @@
 
 # Copyright (C) ngx_mail_smtp_ext authors
 
-# A kept connection that its server closes while a thread reads the message
-# for it: what was being read is waited for, and the message goes, once and
-# whole, to the server's next connection.
+# What servers do while a thread reads the message for them.  A kept connection
+# is closed: what was being read is waited for, and the message goes, once and
+# whole, to the server's next connection.  Something is said: it is no reply to
+# anything.
 
 use warnings;
 use strict;
@@ -22,7 +23,7 @@ my $dir = $t->testdir();
 
 $t->certificate('server');
 
-$t->write_conf(<<'EOC')->plan(15);
+$t->write_conf(<<'EOC')->plan(20);
 %%GLOBALS%%
 
 # one thread: what it is at work for stops all others
@@ -50,6 +51,19 @@ mail {
         smtp_pass  smtp://127.0.0.1:%%PORT_seven%%;
     }
 
+    smtp_upstream three {
+        server  127.0.0.1:%%PORT_first%%;
+        server  127.0.0.1:%%PORT_second%%;
+        server  127.0.0.1:%%PORT_third%%  backup;
+    }
+
+    server {
+        listen              127.0.0.1:%%PORT_next%%;
+        protocol            smtp_ext;
+        smtp_pass           smtp://three;
+        smtp_next_upstream  error timeout message_4xx;
+    }
+
     server {
         listen         127.0.0.1:%%PORT_tls%%;
         protocol       smtp_ext;
@@ -70,6 +84,12 @@ my $chunks = $t->server('chunks', ehlo => [ qw/ PIPELINING 8BITMIME CHUNKING / ]
                         starttls => { cert => "$dir/server.crt",
                                       key => "$dir/server.key" },
                         fault => { at => 'MAIL', n => 2, do => 'close' });
+
+my $first = $t->server('first', on => { EOM => '450 4.2.0 not now' });
+my $second = $t->server('second', ehlo => [ 'PIPELINING' ],
+                        fault => { at => 'EHLO', do => 'answer_hold',
+                                   data => "250 2.0.0 taken\r\n" });
+my $third = $t->server('third');
 
 $t->run();
 
@@ -146,6 +166,29 @@ for my $try ([ 'plain', $seven, "\xe4", 'to be converted' ],
     $other->close();
     $c->quit();
 }
+
+# it comes when nothing has been said yet, but the server before has been heard
+# to the end
+
+my $c = client('next');
+
+$c->mail('a@example.com');
+$c->rcpt('b@example.com');
+like $c->bdat("Subject: x\r\n\r\n" . ("\xe4" x 70 . "\r\n") x 3000),
+     qr/^250 /, 'it is in a file';
+
+my ($other, $fifo) = occupied();
+
+$c->send_raw("BDAT 5 LAST\r\nend\r\n");
+ok $second->wait_held(1), 'to be converted for the second server';
+$second->release();
+ok $second->wait_closed(1), 'which says something, and is left';
+close $fifo;
+
+is substr($c->read_reply(), 0, 5), '250 2', 'a third one is asked';
+is scalar(() = $third->messages()), 1, 'and has taken it';
+$other->close();
+$c->quit();
 
 is @{[ grep { !/^(EHLO|MAIL|RCPT|DATA|BDAT|STARTTLS|RSET|QUIT)/ }
        $seven->commands(), $chunks->commands() ]}, 0, 'no text as a command';
