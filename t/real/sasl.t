@@ -160,6 +160,34 @@ $c->code() == 235 or die $c->code();
 $c->quit();
 EOF
 
+$t->write_file('slix.py', <<'EOF');
+import smtplib, ssl, sys
+from base64 import b64decode, b64encode
+from slixmpp.util.sasl import client, mechanisms
+
+mech, port, cafile, user, password = sys.argv[1:]
+c = smtplib.SMTP('localhost', int(port), timeout=20)
+c.starttls(context=ssl.create_default_context(cafile=cafile))
+c.ehlo()
+
+# it could bind, and says so
+
+sasl = client.choose([mech], lambda required, optional: {
+    'username': user, 'password': password,
+    'channel_binding': c.sock.get_channel_binding('tls-unique') },
+    lambda settings: { 'encrypted': True, 'unencrypted_scram': False })
+
+code, text = c.docmd('AUTH', mech + ' ' + b64encode(sasl.process()).decode())
+
+while code == 334:
+    code, text = c.docmd(b64encode(sasl.process(b64decode(text))).decode())
+
+if code != 235:
+    sys.exit('%d %s' % (code, text.decode()))
+
+c.quit()
+EOF
+
 $t->write_file('send.js', <<'EOF');
 const [ mech, port, ca, user, secret ] = process.argv.slice(2);
 
@@ -241,6 +269,8 @@ my @clients = (
                 '--starttls', '--no-cb', "--x509-ca-file=$dir/ca.crt", '-m',
                 $_[0], '-a', $odd_user, '-p', $odd_secret, 'localhost', $smtp);
     } ],
+    [ 'slixmpp', 'python3', [ qw/ SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS / ],
+      \&slixmpp ],
     [ 'Nodemailer', 'node', [ qw/ PLAIN LOGIN CRAM-MD5 XOAUTH2 / ], sub {
         return ('node', "$dir/send.js", $_[0], $smtp, "$dir/ca.crt", $user,
                 $_[0] eq 'XOAUTH2' ? $token : $secret);
@@ -265,7 +295,16 @@ my @clients = (
                                          SCRAM-SHA-256-PLUS / ])),
 );
 
-my $tests = 0;
+# of Debian's Python, whatever else there is
+
+sub slixmpp {
+    my ($mech) = @_;
+
+    return ('/usr/bin/python3', "$dir/slix.py", $mech, $old, "$dir/ca.crt",
+            $user, $secret);
+}
+
+my $tests = 1;
 
 $tests += @{$_->[2]} for @clients;
 
@@ -298,6 +337,8 @@ sub logged_in {
                   =~ /client logged in, mechanism: \Q$mech\E,/g);
 }
 
+my $slixmpp = (call('/usr/bin/python3', '-c', 'import slixmpp'))[0] == 0;
+
 for my $client (@clients) {
     my ($name, $program, $mechs, $command) = @$client;
 
@@ -312,6 +353,7 @@ for my $client (@clients) {
             if $name =~ /^Authen::SCRAM/
                && !eval { require Authen::SCRAM::Client; require Net::SMTP;
                           require IO::Socket::SSL; 1 };
+        skip 'no slixmpp', scalar @$mechs if $name eq 'slixmpp' && !$slixmpp;
         skip 'no Nodemailer', scalar @$mechs
             if $name eq 'Nodemailer'
                && (call('node', '-e', 'require("nodemailer")'))[0] != 0;
@@ -324,4 +366,15 @@ for my $client (@clients) {
                 or diag "exit code $code\n$text";
         }
     }
+}
+
+# one that could bind, and is told to do without where that is offered: somebody
+# in between may have told it (RFC 5802, 6)
+
+SKIP: {
+    skip 'no slixmpp', 1 unless $slixmpp;
+
+    my ($code, $text) = call(slixmpp('SCRAM-SHA-256'));
+
+    like "$code $text", qr/^1 .*535 5\.7\.8 /s, 'slixmpp: a downgrade';
 }

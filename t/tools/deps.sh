@@ -45,6 +45,7 @@ needs='
     Authen::SASL                                libauthen-sasl-perl
     Digest::HMAC_MD5                            libdigest-hmac-perl
     Authen::SCRAM                               libauthen-scram-perl  option
+    /usr/lib/python3/dist-packages/slixmpp      python3-slixmpp       option
     postconf                                    postfix               option
     node                                        nodejs                option
     /usr/share/nodejs/nodemailer                node-nodemailer       option
