@@ -266,6 +266,12 @@ ngx_smtp_read_run(ngx_smtp_session_t *s)
         if (rc == NGX_DONE) {
             s->busy = 1;
             ngx_add_timer(c->read, NGX_SMTP_READ_BUSY);
+
+            if (c->read->pending_eof) {
+                /* it came with what was just read: there is no more event */
+                ngx_smtp_read_busy(s);
+            }
+
             return;
         }
     }

@@ -13,10 +13,11 @@ use JSON::PP qw/ decode_json encode_json /;
 use Test::More;
 
 use Test::Nginx::SmtpExt;
+use Test::Nginx::SmtpExt::Util qw/ poll /;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(62);
+$t->plan(63);
 
 $t->write_conf(<<'EOF')->run();
 %%GLOBALS%%
@@ -413,6 +414,23 @@ held(4, 'four');
 $c->reset();
 ok $http->wait_closed($closed + 4),
    'a client that resets its connection ends all requests';
+
+# ... at once: the worker learns of it with what it asks about
+
+my $worker = $t->worker_pid();
+
+sub resets { scalar(() = $t->read_file('error.log')
+                         =~ /client connection failed/g) }
+
+my $resets = resets();
+
+hold();
+$c = connected('smtp');
+kill 'STOP', $worker;
+$c->pipeline($from, rcpts(qw/ a b c d /));
+$c->reset();
+kill 'CONT', $worker;
+ok poll(sub { resets() > $resets }, 8), 'also one that does so before';
 
 unheld();
 $c = connected('smtp');
