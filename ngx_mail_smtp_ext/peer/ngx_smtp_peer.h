@@ -222,6 +222,9 @@ void ngx_smtp_peer_free(ngx_smtp_peer_t *peer, ngx_uint_t result);
  */
 ngx_uint_t ngx_smtp_peer_more(ngx_smtp_peer_t *peer);
 
+/* max_conns of all servers, how many can be had at a time; 0: no limit */
+ngx_uint_t ngx_smtp_peer_max_conns(ngx_smtp_upstream_t *upstream);
+
 /*
  * A new connection to what was chosen: non-blocking, with a pool and a log of
  * its own (*log is copied), TCP_NODELAY set, send_chain able to sendfile.

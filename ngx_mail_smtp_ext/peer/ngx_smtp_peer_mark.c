@@ -108,6 +108,35 @@ ngx_smtp_peer_more(ngx_smtp_peer_t *peer)
 }
 
 
+ngx_uint_t
+ngx_smtp_peer_max_conns(ngx_smtp_upstream_t *upstream)
+{
+    ngx_uint_t           i, sum, unlimited;
+    ngx_smtp_server_t   *server;
+    ngx_smtp_servers_t  *servers;
+
+    sum = 0;
+    unlimited = 0;
+    servers = upstream->group->servers;
+
+    ngx_smtp_servers_lock(servers);
+
+    for (i = 0; i < 2; i++) {
+        for (server = servers->sets[i].first; server; server = server->next) {
+
+            if (!server->conf->down) {
+                sum += server->conf->max_conns;
+                unlimited |= (server->conf->max_conns == 0);
+            }
+        }
+    }
+
+    ngx_smtp_servers_unlock(servers);
+
+    return unlimited ? 0 : sum;
+}
+
+
 ngx_int_t
 ngx_smtp_peer_tried(ngx_smtp_peer_t *peer, ngx_smtp_server_t *server)
 {

@@ -164,11 +164,25 @@ ngx_smtp_relay_dest_make(ngx_pool_t *pool, ngx_str_t *host, in_port_t port)
 static ngx_int_t
 ngx_smtp_relay_verify(ngx_smtp_delivery_t *d, ngx_smtp_op_t *op)
 {
+    ngx_uint_t         max;
     ngx_smtp_relay_t  *relay;
 
     relay = ngx_smtp_relay_get(d);
     if (relay == NULL) {
         return NGX_ERROR;
+    }
+
+    if (d->part && d->nrcpts == 0) {
+
+        /* another transaction has its connection beside the others' */
+
+        max = ngx_smtp_peer_max_conns(relay->upstream);
+
+        if (max && d->part >= max) {
+            ngx_smtp_verdict_set(&d->tx->rcpt->verdict,
+                                 NGX_SMTP_REPLY_TOO_MANY_RCPT);
+            return NGX_OK;
+        }
     }
 
     if (relay->conf->mode == NGX_SMTP_PASS_BUFFERED) {

@@ -14,7 +14,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(63);
+$t->plan(65);
 
 my %mta = (
     rcpt => $t->server('rcpt', ehlo => [ 'PIPELINING', 'LIMITS RCPTMAX=3' ]),
@@ -100,6 +100,20 @@ mail {
         smtp_pass  mta_rcpt;
 
         smtp_mixed_result  bounce mta_rcpt;
+    }
+
+    smtp_upstream tight {
+        server  127.0.0.1:%%PORT_parts%%  max_conns=2;
+        server  127.0.0.1:1  max_conns=7  down;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_tight%%;
+        protocol   smtp_ext;
+        smtp_pass  smtp://tight;
+
+        smtp_mixed_result      bounce mta_more;
+        smtp_max_destinations  9;
     }
 
     server {
@@ -286,6 +300,21 @@ my $report = ($mta{more}->messages())[-1]{data};
 like join(' ', $report =~ /^Final-Recipient: rfc822; (\d)\@a\.example/mg),
      qr/^(?:1 2|3 4|5)$/, 'for the recipients of one of them';
 $mta{parts}->set(on => {});
+
+# each needs a connection at the same time
+
+$c = connected('tight');
+$before = $mta{parts}->messages();
+
+$c->dialogue('several transactions: not more than there may be connections',
+    [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
+    (map { [ "RCPT TO:<$_\@a.example>", $recipient ] } 1 .. 4),
+    [ 'RCPT TO:<5@a.example>', $many ],
+    [ 'DATA', qr/^354 / ],
+    [ "x\r\n.", $taken ],
+);
+is parts($before), '1@a.example 2@a.example | 3@a.example 4@a.example',
+   'have it';
 
 $c = $t->client('lmtp');
 $c->read_reply();
