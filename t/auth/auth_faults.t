@@ -65,15 +65,6 @@ my $status = "Auth-Status: OK\r\n";
 my $good = { headers => [ 'Auth-Status' => 'OK' ], close => 1 };
 my $http = $t->http('http', default => $good);
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub login { $_[0]->auth_plain('user', $secret) }
 
 sub raw { $http->set(default => { raw => $_[0], close => 1 }) }
@@ -88,7 +79,7 @@ sub count {
 # answers that are none; one client for all: a failure of the service is none
 # of the client's
 
-my $c = connected('smtp');
+my $c = $t->connected('smtp');
 
 for my $try (
     [ "HTTP/1.0 500 Error\r\n$status\r\n", 'status 500' ],
@@ -151,7 +142,7 @@ is count(qr/\[notice\].* is in order again/), 1, 'it ended';
 # what the service can not read is no outage
 
 $http->set(default => { status => 431, close => 1 });
-is login(connected('smtp')), $unavailable, 'status 431';
+is login($t->connected('smtp')), $unavailable, 'status 431';
 $http->set(default => $good);
 is count(qr/\[error\]|is out of order/), 2, 'is none of the log, either';
 
@@ -166,18 +157,18 @@ for my $try (
     [ { at => 'RESPONSE', do => 'stall' }, 'no answer' ],
 ) {
     $http->set(fault => $try->[0]);
-    is login(connected('smtp')), $unavailable, $try->[1];
+    is login($t->connected('smtp')), $unavailable, $try->[1];
 }
 
 $http->set(fault => { at => 'RESPONSE', do => 'drip' },
            default => { %$good, close => 0 });
-is login(connected('patient')), $ok, 'octet by octet';
+is login($t->connected('patient')), $ok, 'octet by octet';
 
 $http->stop();
-is login(connected('smtp')), $unavailable, 'not there';
+is login($t->connected('smtp')), $unavailable, 'not there';
 $http->start();
 $http->set(fault => undef, default => $good);
-is login(connected('smtp')), $ok, 'there again';
+is login($t->connected('smtp')), $ok, 'there again';
 
 # the other server of a group is asked, and only while nothing was answered
 
@@ -186,15 +177,15 @@ my $one = $t->http('one', default => $good,
 my $two = $t->http('two', default => $good,
                    fault => { at => 'RESPONSE', do => 'close' });
 
-is login(connected('group')), $unavailable, 'both fail';
+is login($t->connected('group')), $unavailable, 'both fail';
 is $one->requests() + $two->requests(), 2, 'both were asked';
 
 $one->set(fault => undef);
-is login(connected('group')), $ok, 'one of them answers' for 1 .. 2;
+is login($t->connected('group')), $ok, 'one of them answers' for 1 .. 2;
 
 $_->set(fault => { at => 'RESPONSE', do => 'garbage' }) for $one, $two;
 my $asked = $one->requests() + $two->requests();
-is login(connected('group')), $unavailable, 'garbage from one';
+is login($t->connected('group')), $unavailable, 'garbage from one';
 is $one->requests() + $two->requests(), $asked + 1, 'the other is not asked';
 
 # two that wait for a silent service when the worker has to stop: cut off, and
@@ -202,7 +193,7 @@ is $one->requests() + $two->requests(), $asked + 1, 'the other is not asked';
 
 $http->set(fault => { at => 'RESPONSE', do => 'silent' });
 my $n = () = $http->requests();
-my @clients = map { connected('patient') } 1 .. 2;
+my @clients = map { $t->connected('patient') } 1 .. 2;
 $_->send_line('AUTH PLAIN ' . encode_base64("\0user\0$secret", ''))
     for @clients;
 ok $http->wait_requests($n + 2), 'they wait';

@@ -96,17 +96,6 @@ my $good = { headers => [ 'Auth-Status' => 'OK' ] };
 my $http = $t->http('http', default => $good);
 my $unix = $t->http('unix:auth.sock', default => $good);
 
-sub connected {
-    my ($name, %o) = @_;
-
-    my $c = $t->client($name || 'smtp', %o);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # the last request, its lines joined by "\n"
 
 sub request {
@@ -122,13 +111,13 @@ sub verdict {
 
     $http->set(default => { headers => \@headers });
 
-    return connected()->auth_plain('user', 'pass');
+    return $t->connected()->auth_plain('user', 'pass');
 }
 
 
 # the request
 
-my $c = connected();
+my $c = $t->connected();
 
 is $c->auth_plain("user %\xc3\xa4\@example.com", "a b%c\td\r\ne\x7f\xff"), $ok,
    'login';
@@ -148,7 +137,7 @@ X-Auth-Key: a shared secret
 EOF
 
 $http->set(default => { headers => [ 'Auth-Status' => 'no' ] });
-$c = connected();
+$c = $t->connected();
 $c->auth_plain('user', 'pass') for 1 .. 2;
 $http->set(default => { status => 500 });
 is $c->auth_plain('user', 'pass'), $unavailable, 'no verdict';
@@ -162,7 +151,7 @@ is join(' ', map { $_->{headers}{'auth-login-attempt'} }
 
 my $cipher = 'ECDHE-ECDSA-AES128-GCM-SHA256';
 
-$c = connected('tls', ssl => { SSL_cipher_list => $cipher });
+$c = $t->connected('tls', ssl => { SSL_cipher_list => $cipher });
 is $c->auth_plain('user', 'pass'), $ok, 'TLS';
 
 is request(), <<"EOF", 'request under TLS';
@@ -183,7 +172,7 @@ X-Auth-Key: a shared secret
 
 EOF
 
-$c = connected('cert', ssl => {
+$c = $t->connected('cert', ssl => {
     SSL_cipher_list => $cipher,
     SSL_cert_file => $t->testdir() . '/someone.crt',
     SSL_key_file => $t->testdir() . '/someone.key',
@@ -226,7 +215,7 @@ EOF
 
 # PROXY protocol
 
-$c = connected('proxy',
+$c = $t->connected('proxy',
                proxy => "PROXY TCP4 192.0.2.1 198.51.100.2 1234 25\r\n");
 is $c->auth_plain('user', 'pass'), $ok, 'PROXY protocol';
 
@@ -250,11 +239,12 @@ EOF
 
 # other places
 
-is connected('unix')->auth_plain('user', 'pass'), $ok, 'unix socket';
+is $t->connected('unix')->auth_plain('user', 'pass'), $ok, 'unix socket';
 like request($unix), qr!^GET /auth HTTP/1.1\nHost: localhost\n!,
      'request to it';
 
-is connected('group')->auth_plain('user', 'pass'), $ok, 'a group' for 1 .. 3;
+is $t->connected('group')->auth_plain('user', 'pass'), $ok,
+   'a group' for 1 .. 3;
 like request(), qr!^GET /\?x HTTP/1.1\nHost: api\n!, 'request to it';
 
 # answers: good ones
@@ -277,12 +267,13 @@ is verdict('Auth-Status' => 'OK', 'Auth-Wait' => 30), $ok,
    'no wait for who may';
 
 $http->set(default => { status => 204, headers => [ 'Auth-Status' => 'OK' ] });
-is connected()->auth_plain('user', 'pass'), $ok, 'status 204';
+is $t->connected()->auth_plain('user', 'pass'), $ok, 'status 204';
 
 $http->set(default => { raw => "HTTP/1.1 100 Continue\r\n\r\n"
     . "HTTP/1.1 103 Early Hints\r\nAuth-Status: no\r\n\r\n"
     . "HTTP/1.0 200\nAuth-Status: \t OK \t \n\n" });
-is connected()->auth_plain('user', 'pass'), $ok, 'interim answers are skipped';
+is $t->connected()->auth_plain('user', 'pass'), $ok,
+   'interim answers are skipped';
 
 # refusals
 
@@ -309,7 +300,7 @@ for my $code ('235', '235 2.7.0', '600', '53', '5350', 'x35', '535 4.7.8',
 
 $http->set(default => { headers => [ 'Auth-Status' => 'busy',
                                      'Auth-Error-Code' => '421 4.7.0' ] });
-$c = connected();
+$c = $t->connected();
 is $c->auth_plain('user', 'pass'), '421 4.7.0 busy', 'code 421';
 ok $c->eof(), 'closes';
 
@@ -317,7 +308,7 @@ ok $c->eof(), 'closes';
 
 $http->set(default => { headers => [ 'Auth-Status' => 'no',
                                      'Auth-Wait' => 1 ] });
-$c = connected();
+$c = $t->connected();
 my $start = time();
 is $c->auth_plain('user', 'pass'), '535 5.7.8 no', 'refused, after a while';
 cmp_ok time() - $start, '>=', 0.9, 'which was as long as it should be';
@@ -339,7 +330,7 @@ $start = time();
 my $asked = () = $http->requests();
 
 wait_then(1, $good);
-is connected()->auth_plain('user', 'pass'), $ok, 'WAIT: asked again';
+is $t->connected()->auth_plain('user', 'pass'), $ok, 'WAIT: asked again';
 cmp_ok time() - $start, '>=', 0.9, 'after the time that it wanted';
 
 my @asked = map { $_->{raw} } ($http->requests())[$asked .. $asked + 1];
@@ -347,17 +338,17 @@ my @asked = map { $_->{raw} } ($http->requests())[$asked .. $asked + 1];
 is $asked[1], $asked[0], 'the same';
 
 wait_then(4, $good);
-is connected()->auth_plain('user', 'pass'), $unavailable,
+is $t->connected()->auth_plain('user', 'pass'), $unavailable,
    'not as often as it likes';
 
 # the client leaves while it waits: nothing may be left of it
 
 $http->set(default => { headers => [ 'Auth-Status' => 'no',
                                      'Auth-Wait' => 2 ] });
-$c = connected();
+$c = $t->connected();
 my $n = () = $http->requests();
 $c->send_line('AUTH PLAIN ' . encode_base64("\0user\0pass", ''));
 $http->wait_requests($n + 1);
 $c->reset();
 $http->set(default => $good);
-is connected()->auth_plain('user', 'pass'), $ok, 'others are served';
+is $t->connected()->auth_plain('user', 'pass'), $ok, 'others are served';

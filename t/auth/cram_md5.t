@@ -54,15 +54,6 @@ my $ok = '235 2.7.0 Authentication succeeded';
 my $bad = '501 5.5.2 Cannot decode authentication response';
 my $refused = '535 5.7.8 Invalid login or password';
 
-sub connected {
-    my $c = $t->client('smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub challenge {
     my ($c) = @_;
 
@@ -80,7 +71,7 @@ sub login {
 }
 
 
-my $c = connected();
+my $c = $t->connected();
 
 is $c->{ehlo}{AUTH}, 'CRAM-MD5', 'it needs no TLS, PLAIN does';
 is login($c, 'user@example.com'), $ok, 'login';
@@ -94,7 +85,7 @@ like $request->{raw}, qr/^Auth-Method: \x20 cram-md5\r\n
                          \r\n Auth-Protocol: \x20 smtp\r\n/mx,
      'the request: as nginx has it';
 
-$c = connected();
+$c = $t->connected();
 
 my %seen = map { $_ => 1 } map {
     my $challenge = challenge($c);
@@ -109,12 +100,12 @@ like +(keys %seen)[0], qr/^<[0-9a-f]{32}\.\d+\@mx\.example\.com>\z/,
 
 my $requests = () = $http->requests();
 
-$c = connected();
+$c = $t->connected();
 
 is login($c, 'user@example.com', 'other'), $refused, 'wrong password';
 is login($c, 'two words'), $ok, 'a space in a name';
 
-$c = connected();
+$c = $t->connected();
 
 is $c->cmd('AUTH CRAM-MD5 ' . b64('user ' . '0' x 32)),
    '501 5.7.0 Authentication mechanism has no initial response',
@@ -150,6 +141,6 @@ is $c->cmd(b64("us\ner " . '0' x 32)),
    '535 5.7.8 Authentication credentials invalid', 'a line end in a name';
 
 is login($c, 'x' x 510), $ok, 'a long name';
-$c = connected();
+$c = $t->connected();
 is login($c, 'x' x 511), '535 5.7.8 Authentication credentials invalid',
    'a longer one';

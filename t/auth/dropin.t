@@ -147,23 +147,12 @@ my $http = $t->http('http', default => { headers => [
     'Auth-Status' => 'OK', 'Auth-Server' => '127.0.0.1',
     'Auth-Port' => $t->port('mta') ] });
 
-sub connected {
-    my ($name) = @_;
-
-    my $c = $t->client($name || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub request { ($http->requests())[-1] }
 
 
 # what is offered
 
-my $c = connected();
+my $c = $t->connected();
 
 is $c->{ehlo}{AUTH}, 'PLAIN LOGIN CRAM-MD5', 'smtp_auth';
 is $c->{ehlo}{SIZE}, 100000, 'smtp_capabilities';
@@ -187,7 +176,7 @@ is $auth, "\0user\0$secret", 'proxy_smtp_auth: with the login of the client';
 
 # without a login: smtp_auth none
 
-$c = connected();
+$c = $t->connected();
 $c->mail('a@b.example');
 like $c->rcpt('c@d.example'), qr/^250 /, 'smtp_auth none';
 is request()->{headers}{'auth-method'}, 'none', 'is asked about';
@@ -202,7 +191,7 @@ $c->send_line('EHLO a');
 like $c->read_reply(), qr/^554 /, 'smtp_greeting_delay: too early';
 ok $c->eof(), 'closed';
 
-$c = connected();
+$c = $t->connected();
 $c->cmd('FOO') for 1 .. 3;
 is $c->read_reply(), '421 4.7.0 Too many errors, closing connection',
    'max_errors';
@@ -215,7 +204,7 @@ my $to_mta = $http->{o}{default};
 $http->set(default => { headers => [
     'Auth-Status' => 'OK', 'Auth-Server' => '127.0.0.1',
     'Auth-Port' => $t->port('proxied') ] });
-$c = connected('xclient');
+$c = $t->connected('xclient');
 $c->mail('a@b.example');
 like $c->rcpt('c@d.example'), qr/^250 /, 'xclient, proxy_protocol';
 like +($proxied->proxies())[0], qr/^PROXY TCP4 /, 'there is the header';
@@ -225,7 +214,7 @@ $http->set(default => $to_mta);
 
 my $connections = $mta->connections();
 
-$c = connected('xclient_ours');
+$c = $t->connected('xclient_ours');
 $c->mail('a@b.example');
 like $c->rcpt('c@d.example'), qr/^250 /, 'ours go before';
 is join('|', ($mta->commands($connections + 1))[0 .. 2]),
@@ -234,7 +223,7 @@ is join('|', ($mta->commands($connections + 1))[0 .. 2]),
 
 # of the server{} itself
 
-$c = connected('own');
+$c = $t->connected('own');
 is $c->{ehlo}{AUTH}, 'PLAIN', 'smtp_auth of the server';
 is $c->auth_plain('user', $secret), $ok, 'its auth_http';
 is request()->{path}, '/own', 'and no other';
@@ -243,7 +232,7 @@ ok !exists request()->{headers}{'x-auth-key'}, 'and no others';
 
 # ours go before
 
-$c = connected('ours');
+$c = $t->connected('ours');
 is $c->{ehlo}{AUTH}, 'LOGIN', 'smtp_auth_methods';
 is $c->{ehlo}{SIZE}, 5000, 'smtp_max_message_size';
 is $c->auth_login('user', $secret), $ok, 'smtp_auth_http';
@@ -253,14 +242,14 @@ ok !exists request()->{headers}{'x-auth-key'},
 
 # each for what is beside it alone
 
-$c = connected('methods');
+$c = $t->connected('methods');
 is $c->{ehlo}{AUTH}, 'LOGIN', 'smtp_auth_methods, and smtp_auth none';
 $c->mail('a@b.example');
 like $c->rcpt('c@d.example'), qr/^250 /, 'which holds';
 
 # with TLS in the server, AUTH is under TLS
 
-$c = connected('tls');
+$c = $t->connected('tls');
 is $c->{ehlo}{AUTH}, 'CRAM-MD5', 'no password in clear where there is TLS';
 
 # a certificate of the client
@@ -288,7 +277,7 @@ for my $name ('cert', 'cert_ours') {
 # a service that is silent
 
 $http->set(fault => { at => 'RESPONSE', do => 'silent' });
-is connected('slow')->auth_plain('user', $secret),
+is $t->connected('slow')->auth_plain('user', $secret),
    '454 4.7.0 Temporary authentication failure', 'auth_http_timeout';
 $http->set(fault => undef);
 

@@ -49,17 +49,7 @@ my $bad = '501 5.5.2 Cannot decode authentication response';
 
 sub b64 { encode_base64($_[0], '') }
 
-sub connected {
-    my $c = $t->client('smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-
-my $c = connected();
+my $c = $t->connected();
 
 is $c->{ehlo}{AUTH}, 'LOGIN', 'offered';
 
@@ -70,7 +60,7 @@ $c->dialogue('both are asked for',
     [ 'AUTH LOGIN', '503 5.5.1 Already authenticated' ],
 );
 
-$c = connected();
+$c = $t->connected();
 
 $c->dialogue('the name comes with AUTH',
     [ "AUTH LOGIN $user", $password ],
@@ -82,7 +72,7 @@ is join(' ', map { $_->{headers}{'auth-method'} } $http->requests()),
 is(($http->requests())[0]->{headers}{'auth-pass'}, $secret,
    'the password as it is');
 
-$c = connected();
+$c = $t->connected();
 
 $c->dialogue('empty name',
     [ 'AUTH LOGIN =', $bad ],

@@ -77,17 +77,6 @@ my $failed = '535 5.7.8 Authentication credentials invalid';
 my $expired = '535 5.7.8 Token expired';
 my $bad = '501 5.5.2 Cannot decode authentication response';
 
-sub connected {
-    my ($name) = @_;
-
-    my $c = $t->client($name || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub bearer {
     my ($token, $user) = @_;
 
@@ -112,11 +101,11 @@ sub error {
 
 # what is offered, and under what
 
-my $c = connected();
+my $c = $t->connected();
 
 is $c->{ehlo}{AUTH}, 'OAUTHBEARER XOAUTH2', 'both are offered';
 
-$c = connected('tls');
+$c = $t->connected('tls');
 ok !exists $c->{ehlo}{AUTH}, 'not without TLS';
 
 for my $mech (qw/ OAUTHBEARER XOAUTH2 /) {
@@ -140,7 +129,7 @@ like +(($http->requests())[-1]{raw} =~ s/\r//gr),
         Auth-Token:\ \Q$token\E\n
         Auth-Protocol:\ smtp\n/x, 'the request';
 
-$c = connected();
+$c = $t->connected();
 is $c->cmd('AUTH OAUTHBEARER ' . b64(bearer($token))), $ok,
    'nobody is named, the service says who it is';
 unlike +($http->requests())[-1]{raw}, qr/^Auth-(?:User|Pass):/m,
@@ -148,18 +137,18 @@ unlike +($http->requests())[-1]{raw}, qr/^Auth-(?:User|Pass):/m,
 ok $t->wait_log(qr/client\ logged\ in,\ mechanism:\ OAUTHBEARER,
                    \ user:\ "user\@example\.com"/x), 'but in the log';
 
-$c = connected();
+$c = $t->connected();
 is $c->cmd('AUTH OAUTHBEARER'), '334 ', 'without an initial response';
 is $c->cmd(b64(bearer($token, 'a=2Cb=3Dc'))), $ok, 'a name with escapes';
 is +($http->requests())[-1]{headers}{'auth-user'}, 'a,b=c', 'undone';
 
-$c = connected();
+$c = $t->connected();
 is $c->cmd('AUTH XOAUTH2 ' . b64(xoauth($token, $user))), $ok, 'XOAUTH2';
 like +($http->requests())[-1]{raw},
      qr/^Auth-Method:\ xoauth2\r\nAuth-User:\ user\@example\.com\r\n
         Auth-Token:\ \Q$token\E\r\n/mx, 'its request';
 
-$c = connected();
+$c = $t->connected();
 is $c->cmd('AUTH XOAUTH2'), '334 ', 'XOAUTH2 without an initial response';
 is $c->cmd(b64(xoauth($token, $user))), $ok, 'and with the next one';
 
@@ -167,7 +156,7 @@ is $c->cmd(b64(xoauth($token, $user))), $ok, 'and with the next one';
 
 my $long = $t->secret('x' x 7993 . '/+-._~=');
 
-$c = connected();
+$c = $t->connected();
 is error($c->cmd('AUTH OAUTHBEARER ' . b64(bearer($long))))->{status},
    'invalid_token', 'a long token';
 is +($http->requests())[-1]{headers}{'auth-token'}, $long, 'arrives';
@@ -181,7 +170,7 @@ is $c->cmd('NOOP'), '250 2.0.0 OK', 'is no end';
 
 # tokens that are not
 
-$c = connected();
+$c = $t->connected();
 is_deeply error($c->cmd('AUTH OAUTHBEARER ' . b64(bearer('old', $user)))),
           { status => 'invalid_token' }, 'OAUTHBEARER: refused';
 is $c->cmd(b64("\1")), $expired, 'and then in words';
@@ -196,7 +185,7 @@ is $c->cmd(b64('whatever')), $expired, 'another last response';
 is $c->cmd('AUTH OAUTHBEARER ' . b64(bearer($token, $user))), $ok,
    'and a good one, in the same session';
 
-$c = connected('more');
+$c = $t->connected('more');
 is_deeply error($c->cmd('AUTH OAUTHBEARER ' . b64(bearer('old', $user)))),
     { status => 'invalid_token', scope => 'https://mail.example.com/',
       'openid-configuration' =>
@@ -214,7 +203,7 @@ is $c->read_reply(), '421 4.7.0 Too many errors, closing connection',
 
 my $requests = () = $http->requests();
 
-$c = connected('more');
+$c = $t->connected('more');
 is error($c->cmd('AUTH OAUTHBEARER '
                  . b64("n,a=$user,\1host=a\1port=143\1auth=\1\1")))->{scope},
    'https://mail.example.com/', 'which scope?';
@@ -225,7 +214,7 @@ is $c->cmd(b64("\1")), $failed, 'is none';
 
 # messages that are none
 
-$c = connected();
+$c = $t->connected();
 
 for my $try (
     [ 'OAUTHBEARER', "\1", 'the end of a refusal' ],

@@ -72,27 +72,16 @@ my $pipelined = '503 5.5.1 Improper use of pipelining, closing connection';
 
 sub b64 { encode_base64($_[0], '') }
 
-sub connected {
-    my ($name, %o) = @_;
-
-    my $c = $t->client($name || 'smtp', %o);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-
 # what is offered
 
-my $c = connected('smtp');
+my $c = $t->connected('smtp');
 
 is $c->{ehlo}{AUTH}, 'PLAIN LOGIN', 'both are offered';
-is connected('plain')->{ehlo}{AUTH}, 'PLAIN', 'what is configured is offered';
-ok !exists connected('none')->{ehlo}{AUTH}, 'none is not offered';
+is $t->connected('plain')->{ehlo}{AUTH}, 'PLAIN',
+   'what is configured is offered';
+ok !exists $t->connected('none')->{ehlo}{AUTH}, 'none is not offered';
 
-$c = connected('tls');
+$c = $t->connected('tls');
 
 ok !exists $c->{ehlo}{AUTH}, 'not offered before TLS';
 is $c->cmd("AUTH PLAIN $good"), '538 5.7.11 Encryption required for requested '
@@ -127,7 +116,7 @@ is $c->cmd('AUTH PLAIN'), '503 5.5.1 Already authenticated',
 
 # arguments
 
-$c = connected();
+$c = $t->connected();
 
 is $c->cmd('AUTH'), '501 5.5.4 Syntax: AUTH mechanism [initial-response]',
    'no mechanism';
@@ -137,23 +126,23 @@ is $c->cmd("AUTH GSSAPI $good"),
    '504 5.5.4 Unrecognized authentication mechanism', 'unknown mechanism';
 is $c->cmd("AUTH PLAI $good"),
    '504 5.5.4 Unrecognized authentication mechanism', 'part of a name';
-is connected('plain')->cmd('AUTH LOGIN'),
+is $t->connected('plain')->cmd('AUTH LOGIN'),
    '504 5.5.4 Unrecognized authentication mechanism',
    'a mechanism that is not configured';
-is connected('none')->cmd("AUTH PLAIN $good"),
+is $t->connected('none')->cmd("AUTH PLAIN $good"),
    '502 5.5.1 Command not implemented', 'no AUTH at all';
 is $c->cmd("auth plain $good"), $ok, 'lower case';
 
 # without an initial response
 
-$c = connected();
+$c = $t->connected();
 
 $c->dialogue('challenge is empty',
     [ 'AUTH PLAIN', '334 ' ],
     [ $good, $ok ],
 );
 
-$c = connected();
+$c = $t->connected();
 
 $c->dialogue('cancelled',
     [ 'AUTH PLAIN', '334 ' ],
@@ -167,7 +156,7 @@ $c->dialogue('cancelled',
 
 # base64, and what is in it
 
-$c = connected();
+$c = $t->connected();
 
 my $requests = scalar(() = $http->requests());
 
@@ -209,7 +198,7 @@ is scalar(() = $http->requests()), $requests, 'nobody was asked about these';
 
 # authorization identity
 
-$c = connected();
+$c = $t->connected();
 
 is $c->auth_plain('user@example.com', $secret, 'other@example.com'), $failed,
    'to act for someone else';
@@ -221,7 +210,7 @@ is $c->auth_plain('user@example.com', $secret, 'user@example.com'), $ok,
 
 # a wrong password; how many of them
 
-$c = connected();
+$c = $t->connected();
 
 my $wrong = $t->secret('wr0ng-passw0rd');
 my $refused = '535 5.7.8 Invalid login or password';
@@ -243,7 +232,7 @@ $http->set(on => {}, auth => { 'user@example.com' => $secret });
 
 # lines
 
-$c = connected();
+$c = $t->connected();
 
 $c->dialogue('the longest response is read',
     [ 'AUTH PLAIN', '334 ' ],
@@ -269,12 +258,12 @@ ok $c->eof(), 'closed';
 
 # what comes too early
 
-$c = connected();
+$c = $t->connected();
 $c->pipeline("AUTH PLAIN $good", 'NOOP');
 is $c->read_reply(), $pipelined, 'behind AUTH';
 ok $c->eof(), 'closed';
 
-$c = connected();
+$c = $t->connected();
 is $c->cmd('AUTH PLAIN'), '334 ', 'challenge';
 $c->pipeline($good, 'MAIL FROM:<a@b.example>');
 is $c->read_reply(), $pipelined, 'behind a response';
@@ -282,7 +271,7 @@ ok $c->eof(), 'closed';
 
 # a response in pieces
 
-$c = connected();
+$c = $t->connected();
 $c->cmd('AUTH PLAIN');
 $c->send_raw($_) for split //, $good;
 $c->send_raw("\r");

@@ -81,17 +81,6 @@ sub says {
                                                  @_ ] } });
 }
 
-sub connected {
-    my ($port) = @_;
-
-    my $c = $t->client($port || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # logged in, with EHLO said once more
 
 sub logged_in {
@@ -99,7 +88,7 @@ sub logged_in {
 
     says(@headers);
 
-    my $c = connected($port);
+    my $c = $t->connected($port);
 
     $c->cmd($plain) eq $ok or die "not logged in";
     $c->ehlo();
@@ -114,7 +103,7 @@ sub message { return "Subject: x\r\n\r\n" . 'y' x ($_[0] - 16) . "\r\n" }
 
 says('Auth-Max-Size' => 500);
 
-my $c = connected();
+my $c = $t->connected();
 
 is $c->{ehlo}{SIZE}, 1000, 'the server\'s SIZE before a login';
 is $c->cmd($plain), $ok, 'login';
@@ -233,7 +222,7 @@ for my $try (
     my ($name, $value, $what, @more) = @$try;
 
     says($name => $value, @more);
-    is connected()->cmd($plain), $unavailable, "$name: $what";
+    is $t->connected()->cmd($plain), $unavailable, "$name: $what";
 }
 
 ok $t->wait_log(qr/an answer that is none: invalid "Auth-Max-Size", HTTP/),

@@ -90,23 +90,12 @@ sub answer {
 
 my $http = $t->http('http', default => \&answer);
 
-sub connected {
-    my ($name) = @_;
-
-    my $c = $t->client($name || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # a whole exchange on a new connection
 
 sub login {
     my ($mech, %o) = @_;
 
-    return scram(connected($o{to}), $mech, user => $user,
+    return scram($t->connected($o{to}), $mech, user => $user,
                  password => $secret, %o);
 }
 
@@ -115,7 +104,7 @@ sub reply { login(@_)->{reply} }
 
 # what it is
 
-my $c = connected();
+my $c = $t->connected();
 
 is $c->{ehlo}{AUTH}, 'SCRAM-SHA-1 SCRAM-SHA-256', 'offered without TLS';
 
@@ -368,7 +357,7 @@ is reply('SCRAM-SHA-256', last => b64('x')), $bad,
 
 # the client does not believe the server
 
-$c = connected();
+$c = $t->connected();
 $c->cmd('AUTH SCRAM-SHA-256 ' . b64('n,,n=user,r=abc'));
 is $c->cmd('*'), '501 5.7.0 Authentication cancelled', 'cancelled';
 is scram($c, 'SCRAM-SHA-256', user => $user, password => $secret)->{reply},
@@ -376,7 +365,7 @@ is scram($c, 'SCRAM-SHA-256', user => $user, password => $secret)->{reply},
 
 # how often
 
-$c = connected('two');
+$c = $t->connected('two');
 scram($c, 'SCRAM-SHA-256', user => $user, password => 'x') for 1 .. 2;
 is $c->read_reply(), '421 4.7.0 Too many errors, closing connection',
    'after so many';

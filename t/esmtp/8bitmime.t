@@ -123,15 +123,6 @@ my $signed = "MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b"
 my $header = "Subject: \xfc\r\n\r\nx\r\n";
 my $late = "Subject: late\r\n\r\n" . ('x' x 70 . "\r\n") x 2000 . "\x80\r\n";
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub body_of { (($_[0]->messages())[-1]{data} =~ /\r\n\r\n(.*)\z/s)[0] }
 
 sub params_of {
@@ -139,7 +130,7 @@ sub params_of {
 }
 
 
-my $c = connected('1');
+my $c = $t->connected('1');
 
 ok exists $c->{ehlo}{'8BITMIME'}, 'it is offered';
 
@@ -165,7 +156,7 @@ for my $port ('2', '3', '4', '7') {
                  4 => 'buffered, without 8BITMIME',
                  7 => 'with CHUNKING alone' }->{$port};
 
-    $c = connected($port);
+    $c = $t->connected($port);
 
     for my $params ([ 'BODY=8BITMIME' ], []) {
         like $c->send_message(data => $eight, mail_params => $params), $taken,
@@ -197,14 +188,14 @@ for my $port ('2', '3', '4', '7') {
 for my $params ([ 'BODY=8BITMIME' ], []) {
     my $before = $without->messages();
 
-    $c = connected('5');
+    $c = $t->connected('5');
     is $c->send_message(data => $_, mail_params => $params), $lacks,
        "refuse: @$params" for $eight, $late;
     is $without->messages() - $before, 0, 'nothing went on';
     like $c->send_message(data => $ascii, mail_params => $params), $taken,
          "refuse: 7-bit, @$params";
 
-    $c = connected('6');
+    $c = $t->connected('6');
     like $c->send_message(data => $eight, mail_params => $params), $taken,
          "pass: @$params";
     is body_of($without), "na\xc3\xafve and more\r\n", 'unchanged';
@@ -213,7 +204,8 @@ for my $params ([ 'BODY=8BITMIME' ], []) {
 
 # the size that is told is that of what goes
 
-like connected('8')->send_message(data => $late), $taken, 'a next hop with SIZE';
+like $t->connected('8')->send_message(data => $late), $taken,
+   'a next hop with SIZE';
 
 my ($last) = ($sized->messages())[-1];
 my ($told) = $last->{from_params} =~ /SIZE=(\d+)/;
@@ -223,19 +215,19 @@ is $told, $last->{size}, 'is told the size that it gets';
 # of two servers one has it
 
 $first->set(fault => { at => 'DATA', do => 'close' });
-like connected('9')->send_message(data => $late), $taken, 'the next server';
+like $t->connected('9')->send_message(data => $late), $taken, 'the next server';
 is body_of($second), ('x' x 70 . "\r\n") x 2000 . "\x80\r\n",
    'gets it as it was';
 $first->set(fault => { at => 'RCPT', do => 'close' });
-like connected('9')->send_message(data => $eight), $taken, 'earlier';
+like $t->connected('9')->send_message(data => $eight), $taken, 'earlier';
 is body_of($second), "na\xc3\xafve and more\r\n", 'as well';
 $first->set(fault => undef);
-like connected('9')->send_message(data => $eight), $taken, 'the first';
+like $t->connected('9')->send_message(data => $eight), $taken, 'the first';
 is body_of($first), "na=C3=AFve and more\r\n", 'has to have it converted';
 
 # to two next hops, one with and one without
 
-$c = connected('10');
+$c = $t->connected('10');
 $c->mail('s@example.com');
 $c->rcpt($_) for 'a@with.example', 'b@without.example';
 like $c->data($late), $taken, 'to both';
@@ -244,7 +236,7 @@ is body_of($without), ('x' x 70 . "\r\n") x 2000 . "=80\r\n", 'one converted';
 
 # dots, and no end of the last line
 
-$c = connected('2');
+$c = $t->connected('2');
 like $c->send_message(data => "S: x\r\n\r\n..\r\n\xfc.........\r\n.\r\n"), $taken,
      'dots';
 is body_of($without), "..\r\n=FC.........\r\n.\r\n", 'are doubled and undoubled';

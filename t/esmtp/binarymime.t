@@ -126,15 +126,6 @@ my $random = join '', map { chr int rand 256 } 1 .. 300_000;
 my @bodies = ('', "\n", "\r", "\r\n", "\0", "a\nb\rc\r\r\n\n", "\n.\n",
               "\r\n.\r\n", "\r\n.\r\nQUIT\r\n", $all x 3, $random);
 
-sub client {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub envelope {
     my ($c, $to) = @_;
 
@@ -153,7 +144,7 @@ sub count { scalar(() = $_[0]->messages()) }
 
 
 for my $port (1, 2) {
-    my $c = client($port);
+    my $c = $t->connected($port);
 
     ok exists $c->{ehlo}{BINARYMIME}, 'it is offered';
 
@@ -177,7 +168,7 @@ for my $port (1, 2) {
 
 # the value of BODY
 
-my $c = client(1);
+my $c = $t->connected(1);
 
 for my $value (qw/ binarymime BinaryMime /) {
     is $c->mail('a@b.example', "BODY=$value"), '250 2.1.0 Sender OK',
@@ -216,7 +207,7 @@ for ([ 3, $chunks, 'without BINARYMIME' ], [ 4, $alone, 'without CHUNKING' ],
 {
     my ($port, $mta, $name) = @$_;
 
-    $c = client($port);
+    $c = $t->connected($port);
     is envelope($c), $lacks, "$name: told at RCPT";
     is $c->bdat("a\0b", 1), '554 5.5.1 No valid recipients, chunk dropped',
        'nothing is taken';
@@ -227,21 +218,21 @@ for ([ 3, $chunks, 'without BINARYMIME' ], [ 4, $alone, 'without CHUNKING' ],
          'what its header calls binary is taken as text';
 }
 
-$c = client(6);
+$c = $t->connected(6);
 envelope($c);
 is $c->bdat("a\0b", 1), $lacks, 'buffered: told at the end';
 is count($chunks), 2, 'nothing was sent';
 
 # Maildir
 
-$c = client(7);
+$c = $t->connected(7);
 is envelope($c, 'x@maildir.example'), $lacks, 'a Maildir keeps lines';
 is $c->rcpt('x@other.example'), '250 2.1.5 recipient ok', 'elsewhere it may go';
 like $c->bdat($all, 1), $taken, 'and does';
 is $c->send_message(to => 'x@maildir.example') =~ s/=.*//r,
    '250 2.0.0 OK id', 'text is taken there';
 
-$c = client(8);
+$c = $t->connected(8);
 ok !exists $c->{ehlo}{BINARYMIME}, 'it is not offered for Maildirs alone';
 is $c->mail('a@b.example', 'BODY=BINARYMIME'),
    '555 5.5.4 Unsupported parameter: BODY=BINARYMIME', 'nor accepted';
@@ -249,16 +240,16 @@ is $c->cmd('NOOP'), '250 2.0.0 OK', 'which is said once';
 
 # as the next hop, once that is known
 
-$c = client(9);
+$c = $t->connected(9);
 ok !exists $c->{ehlo}{BINARYMIME}, 'not before the next hop was asked';
 like $c->send_message(), $taken, 'it is asked';
-$c = client(9);
+$c = $t->connected(9);
 ok exists $c->{ehlo}{BINARYMIME}, 'then it is offered';
 
 # Parked for a second: DATA, which would tell whether it is still there, is not
 # possible, so the envelope is said again.
 
-$c = client(1);
+$c = $t->connected(1);
 $with->set();
 my $before = $with->commands();
 

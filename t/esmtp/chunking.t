@@ -107,16 +107,6 @@ my $bare = '550 5.6.0 Message has bare <CR> or <LF>, lines must end in '
 my @envelope = ('MAIL FROM:<a@b.example>', 'RCPT TO:<c@d.example>');
 
 
-sub client {
-    my ($port, %o) = @_;
-    my $c = $t->client($port || 'smtp', %o);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # MAIL, RCPT and the chunks, one after the other; the last reply
 
 sub chunks {
@@ -151,7 +141,7 @@ sub count { scalar(() = ($_[0] || $data)->messages()) }
 sub shown { $_[0] =~ s/\r/\\r/gr =~ s/\n/\\n/gr }
 
 
-my $c = client();
+my $c = $t->connected();
 
 ok exists $c->{ehlo}{CHUNKING}, 'it is offered';
 
@@ -172,7 +162,8 @@ for (['one', $text],
 
     like chunks($c, @chunks), $taken, "$name: taken";
     is content(), $text, 'and is the same';
-    like chunks(client('chunks'), @chunks), $taken, "$name: taken for BDAT";
+    like chunks($t->connected('chunks'), @chunks), $taken,
+       "$name: taken for BDAT";
     is content($bdat), $text, 'and is the same';
 }
 
@@ -196,13 +187,13 @@ for my $text ('', 'x', "Subject: x\r\n\r\nlast", "a\r\n.", '.', "..\r\n.",
 
     like chunks($c, $text), $taken, 'ends as it likes: ' . shown($text);
     is content(), $whole, 'by DATA it ends in CRLF';
-    like chunks(client('chunks'), $text), $taken, 'taken for BDAT';
+    like chunks($t->connected('chunks'), $text), $taken, 'taken for BDAT';
     is content($bdat), $text, 'by BDAT it is the same';
 }
 
 # DATA to BDAT
 
-$c = client('chunks');
+$c = $t->connected('chunks');
 like $c->send_message(data => $text), $taken, 'DATA';
 is content($bdat), $text, 'goes on by BDAT without the dots that were added';
 is_deeply [ grep { /^DATA/ } $bdat->commands() ], [], 'no DATA was said';
@@ -216,7 +207,7 @@ for my $port ('smtp', 'chunks') {
     my $mta = $port eq 'smtp' ? $data : $bdat;
     my $before = count($mta);
 
-    $c = client($port);
+    $c = $t->connected($port);
 
     for my $n (1, 2, 3, 4, 5, length $hidden) {
         like chunks($c, unpack "(a$n)*", $hidden), $taken,
@@ -234,9 +225,9 @@ my @bare = ("a\nb\r\n", "a\rb\r\n", "a\r\n.\nb\r\n", "a\n.\nb\r\n",
             "a\r.\rb\r\n", "a\r\r\n.\r\r\n", "\n", "\r", "a\r\nb\r", "a\n",
             "a\r\n\r", "\n\r\n");
 
-my $normalise = client('normalise');
+my $normalise = $t->connected('normalise');
 
-$c = client();
+$c = $t->connected();
 
 for my $text (@bare) {
     my $mended = $text =~ s/\r\n|\r|\n/\r\n/gr;
@@ -312,7 +303,7 @@ for my $cmd ('RSET', 'EHLO again.example.com') {
 
 # all at once, behind what is refused: nothing is out of step, nor an error
 
-$c = client('small');
+$c = $t->connected('small');
 $c->send_raw(join '', "MAIL FROM:<a\@b.example>\r\n",
              "RCPT TO:<nobody\@d.example>\r\n",
              map { "BDAT 12\r\nDATA\r\nQUIT\r\n" } 1 .. 30);
@@ -342,12 +333,12 @@ is $c->cmd('BDAT 1073742825 LAST'), '552 5.3.4 Chunk size exceeds all limits, '
    . 'closing connection', 'more than anybody wants to read';
 ok $c->eof(), 'ends it';
 
-$c = client('impatient');
+$c = $t->connected('impatient');
 $c->cmd($_) for @envelope;
 $c->send_raw("BDAT 1073742824 LAST\r\n");
 like $c->read_reply(), qr/^421 4\.4\.2 /, 'one less is waited for';
 
-$c = client('small');
+$c = $t->connected('small');
 $c->send_raw("BDAT 999999999999999999\r\n");
 like $c->read_reply(), qr/^552 5\.3\.4 Chunk size/, '18 digits';
 ok $c->eof(), 'end it';
@@ -358,7 +349,7 @@ for my $args ('', ' ', ' -1', ' +1', ' x', ' 1x', ' 0x10', ' 1 2', ' 1  LAST X',
               ' 18446744073709551617', ' ' . '9' x 400, " 6 \rLAST",
               ' ' . '9' x 4000)
 {
-    $c = client();
+    $c = $t->connected();
     $c->cmd($_) for @envelope;
     $c->send_raw("BDAT$args\r\nNOOP\r\n");
 
@@ -373,7 +364,7 @@ for my $args ('', ' ', ' -1', ' +1', ' x', ' 1x', ' 0x10', ' 1 2', ' 1  LAST X',
 
 # starttls only
 
-$c = client('only');
+$c = $t->connected('only');
 is $c->bdat($octets, 1), '530 5.7.0 Must issue a STARTTLS command first',
    'before TLS';
 is $c->bdat($octets), '530 5.7.0 Must issue a STARTTLS command first',
@@ -385,20 +376,20 @@ is content(), "under TLS\r\n", 'it goes on';
 
 # times
 
-$c = client('impatient');
+$c = $t->connected('impatient');
 $c->cmd($_) for @envelope;
 $c->send_raw("BDAT 10 LAST\r\nabc");
 like $c->read_reply(), qr/^421 4\.4\.2 /, 'a chunk that does not come';
 ok $c->eof(), 'closed';
 
 for my $size ('9' x 18, '9' x 15) {
-    $c = client('unlimited');
+    $c = $t->connected('unlimited');
     $c->send_raw("BDAT $size\r\nabc");
     like $c->read_reply(), qr/^421 4\.4\.2 /, "without a limit: $size octets";
     ok $c->eof(), 'closed';
 }
 
-$c = client('impatient');
+$c = $t->connected('impatient');
 $c->cmd($_) for @envelope;
 $c->send_raw("BDAT 10\r\nabc");
 select undef, undef, undef, 0.05;
@@ -411,12 +402,12 @@ like $c->bdat('', 1), $taken, 'its time is not that of the next command';
 
 my $before = count();
 
-$c = client();
+$c = $t->connected();
 $c->cmd($_) for @envelope;
 $c->bdat("whole\r\n");
 $c->send_raw("BDAT 100 LAST\r\nhalf");
 $c->close();
-like chunks(client(), "other\r\n"), $taken, 'a client that went away';
+like chunks($t->connected(), "other\r\n"), $taken, 'a client that went away';
 is count() - $before, 1, 'has left no message';
 
 # all in one write, and the same cut at every octet
@@ -519,7 +510,7 @@ my $big = join '', map { '.' x ($_ % 2) . 'x' x int(rand 200) . "\r\n" }
 
 for my $size (1000, 16384, 65536, 1_000_000, length $big) {
     for my $port ('smtp', 'chunks') {
-        like chunks(client($port), unpack "(a$size)*", $big), $taken,
+        like chunks($t->connected($port), unpack "(a$size)*", $big), $taken,
              "2 MB in chunks of $size";
         ok content($port eq 'smtp' ? $data : $bdat) eq $big, 'the same';
     }

@@ -94,15 +94,6 @@ my $sender = '250 2.1.0 Sender OK';
 my $recipient = '250 2.1.5 recipient ok';
 my $taken = qr/^250 2\.0\.0 OK id=/;
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub bad { "501 5.5.4 Bad parameter: $_[0]" }
 
 sub last_of { ($_[0]->messages())[-1] }
@@ -119,7 +110,7 @@ sub by_of {
            ? 'as it was' : $params;
 }
 
-my $c = connected('1');
+my $c = $t->connected('1');
 
 is $c->{ehlo}{DELIVERBY}, '', 'on: offered, no minimum';
 
@@ -148,7 +139,7 @@ is $c->cmd('MAIL FROM:<a@b.example> BY=1;N BY=1;N'), bad('BY'), 'twice';
 
 # 4.1.4.1: R needs the extension
 
-$c = connected('2');
+$c = $t->connected('2');
 
 $c->dialogue('without: R is refused at RCPT',
     [ 'MAIL FROM:<a@b.example> BY=120;R', $sender ],
@@ -161,12 +152,12 @@ like $c->send_message(mail_params => [ 'BY=120;N' ]), $taken,
      'without: N is taken';
 is last_of($without)->{from_params}, '', 'without: and dropped';
 
-is connected('6')->send_message(mail_params => [ 'BY=120;R' ]), $lacks,
+is $t->connected('6')->send_message(mail_params => [ 'BY=120;R' ]), $lacks,
    'buffered: R is refused when the message is there';
 
 # 4.1.4.2: delays are to be told where the next hop can
 
-$c = connected('4');
+$c = $t->connected('4');
 
 like $c->send_message(mail_params => [ 'BY=120;N' ]), $taken, 'DSN alone: N';
 is last_of($dsn)->{to_params}[0], 'NOTIFY=FAILURE,DELAY', 'asks for DELAY';
@@ -181,18 +172,18 @@ for my $case ([ 'NOTIFY=SUCCESS', 'NOTIFY=SUCCESS,DELAY' ],
     is last_of($dsn)->{to_params}[0], $said, "DSN alone: $given";
 }
 
-connected('1')->send_message(mail_params => [ 'BY=120;N' ]);
+$t->connected('1')->send_message(mail_params => [ 'BY=120;N' ]);
 is last_of($with)->{to_params}[0], '', 'DELIVERBY and DSN: nothing is added';
 
 # 3: the next hop's minimum
 
-$c = connected('3');
+$c = $t->connected('3');
 
 is $c->cmd('MAIL FROM:<a@b.example> BY=30;R'), $sender,
    'minimum: not known at first';
 is $c->rcpt('c@d.example'), $lacks, 'minimum: the next hop has one';
 
-$c = connected('3');
+$c = $t->connected('3');
 
 is $c->{ehlo}{DELIVERBY}, '60', 'minimum: it is in EHLO now';
 is $c->cmd('MAIL FROM:<a@b.example> BY=59;R'),
@@ -203,8 +194,8 @@ is by_of(last_of($min)->{from_params}, 90, 'R'), 'as it was', 'goes on';
 like $c->send_message(mail_params => [ 'BY=5;N' ]), $taken,
      'minimum: it is for R alone';
 
-ok !exists connected('5')->{ehlo}{DELIVERBY}, 'next_hop: it has it not';
-is connected('7')->cmd('MAIL FROM:<a@b.example> BY=90;R'),
+ok !exists $t->connected('5')->{ehlo}{DELIVERBY}, 'next_hop: it has it not';
+is $t->connected('7')->cmd('MAIL FROM:<a@b.example> BY=90;R'),
    '555 5.5.4 Unsupported parameter: BY', 'off: not taken';
-like connected('8')->send_message(mail_params => [ 'BY=90;R' ]), qr/^250 /,
+like $t->connected('8')->send_message(mail_params => [ 'BY=90;R' ]), qr/^250 /,
      'a maildir is in time';

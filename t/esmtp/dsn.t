@@ -121,21 +121,12 @@ my @bad_rcpt = (
 $t->plan(@mail * 2 + @bad_mail + @rcpt * 2 + @bad_rcpt + 27);
 $t->run();
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub bad { "501 5.5.4 Bad parameter: $_[0]" }
 
 sub last_of { ($_[0]->messages())[-1] }
 
 
-my $c = connected('1');
+my $c = $t->connected('1');
 
 is $c->{ehlo}{DSN}, '', 'it is offered, without parameters';
 
@@ -213,7 +204,7 @@ $c->dialogue('parameters are for their command',
 my $long = join '', map { $_ x 60 . '.' } 'a' .. 'c';
 my $address = ('x' x 62) . "\@${long}example";
 
-$c = connected('1');
+$c = $t->connected('1');
 
 like $c->send_message(from => $address, to => [ map { "$_$address" } 1 .. 2 ],
                       mail_params => [ "ENVID=$envid", 'RET=FULL' ],
@@ -226,7 +217,7 @@ is_deeply last_of($with)->{to_params},
 
 # a next hop without it: 5.2.2
 
-$c = connected('2');
+$c = $t->connected('2');
 
 ok exists $c->{ehlo}{DSN}, 'without: it is offered';
 
@@ -258,7 +249,7 @@ is $c->cmd('RCPT TO:<a@b.example> NOTIFY=SUCCESS,FAILURE'), $recipient,
 
 # a maildir tells nobody of success
 
-$c = connected('3');
+$c = $t->connected('3');
 
 ok !exists $c->{ehlo}{DSN}, 'a server with a maildir alone does not offer it';
 
@@ -270,7 +261,7 @@ $c->dialogue('nor take it',
       '555 5.5.4 Unsupported parameter: NOTIFY' ],
 );
 
-$c = connected('4');
+$c = $t->connected('4');
 
 ok exists $c->{ehlo}{DSN}, 'one that has a next hop as well does';
 like $c->send_message(to => 'a@box.example',
@@ -282,7 +273,7 @@ ok $t->wait_log(qr/told of success, recipient: a\@box\.example/),
 for my $port ('1', '2') {
     my $mta = $port eq '1' ? $with : $without;
 
-    $c = connected($port);
+    $c = $t->connected($port);
     like $c->send_message(), $taken, "$port: no parameters";
     is last_of($mta)->{from_params} . last_of($mta)->{to_params}[0], '',
        "$port: none are invented";

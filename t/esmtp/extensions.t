@@ -91,20 +91,11 @@ EOC
 
 my $taken = qr/^250 2\.0\.0 OK id=/;
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # which of them EHLO has, of those that are asked for
 
 sub offered {
     my ($port, @names) = @_;
-    my $ehlo = connected($port)->{ehlo};
+    my $ehlo = $t->connected($port)->{ehlo};
 
     return join ' ', grep { exists $ehlo->{$_} } @names;
 }
@@ -118,7 +109,7 @@ my @all = ('PIPELINING', 'SIZE', '8BITMIME', 'CHUNKING', 'ENHANCEDSTATUSCODES',
 
 is offered('1', @all), 'ENHANCEDSTATUSCODES', 'what is off is not offered';
 
-my $c = connected('1');
+my $c = $t->connected('1');
 
 for my $param ('SIZE=5', 'BODY=8BITMIME', 'RET=FULL', 'ENVID=1',
                'MT-PRIORITY=1', 'BY=60;N', 'HOLDFOR=1', 'SOLICIT=a', 'MTRK=a',
@@ -154,7 +145,7 @@ is $c->cmd('BDAT x'), '501 5.5.4 Syntax: BDAT size [LAST], closing connection',
 
 # commands may be sent together all the same: nobody is hurt
 
-$c = connected('1');
+$c = $t->connected('1');
 $c->send_raw("MAIL FROM:<a\@b.example>\r\nRSET\r\nNOOP\r\n");
 is_deeply [ map { $c->read_reply() } 1 .. 3 ],
           [ '250 2.1.0 Sender OK', '250 2.0.0 OK', '250 2.0.0 OK' ],
@@ -173,9 +164,9 @@ my @next = ('8BITMIME', 'DSN', 'DELIVERBY', 'FUTURERELEASE', 'MT-PRIORITY',
             'RRVS', 'NO-SOLICITING', 'MTRK');
 
 is offered('3', @next), join(' ', @next), 'next_hop: it has them all';
-is connected('3')->{ehlo}{DELIVERBY}, '5', 'next_hop: with its values';
+is $t->connected('3')->{ehlo}{DELIVERBY}, '5', 'next_hop: with its values';
 
-like connected('3')->send_message(mail_params => [ 'ENVID=1', 'RET=FULL',
+like $t->connected('3')->send_message(mail_params => [ 'ENVID=1', 'RET=FULL',
          'MT-PRIORITY=2', 'BY=60;R', 'SOLICIT=a', 'MTRK=a' ],
          rcpt_params => [ 'NOTIFY=DELAY', 'RRVS=2014-04-03T23:01:00Z' ]),
      $taken, 'next_hop: all in one message';
@@ -190,14 +181,14 @@ is $m->{to_params}[0], 'NOTIFY=DELAY RRVS=2014-04-03T23:01:00Z',
 # before the first contact, and after it
 
 is offered('4', 'DSN', '8BITMIME'), '', 'next_hop: nothing is known';
-like connected('4')->send_message(), $taken, 'next_hop: a message';
+like $t->connected('4')->send_message(), $taken, 'next_hop: a message';
 is offered('4', 'DSN', '8BITMIME'), '', 'next_hop: it has neither';
 
 # each destination counts
 
 is offered('5', 'DSN', 'RRVS'), 'RRVS', 'next_hop: one of two has it; on: both';
 
-$c = connected('5');
+$c = $t->connected('5');
 
 is $c->cmd('MAIL FROM:<a@b.example> RET=FULL'),
    '555 5.5.4 Unsupported parameter: RET', 'next_hop: not even for the one';
@@ -219,7 +210,7 @@ $t->reload();
 poll(sub { !-d "/proc/$worker" }, 8);
 
 is offered('3', @next), '', 'after a reload nothing is known';
-like connected('3')->send_message(), $taken, 'until the next contact';
+like $t->connected('3')->send_message(), $taken, 'until the next contact';
 is offered('3', @next), join(' ', @next), 'then it is again';
 
 # the directive

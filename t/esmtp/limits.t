@@ -141,15 +141,6 @@ my $taken = qr/^250 2\.0\.0 OK id=/;
 my $recipient = '250 2.1.5 recipient ok';
 my $many = '452 4.5.3 Too many recipients';
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub to_of { join ' ', @{($_[0]->messages())[-1]{to}} }
 
 # MAIL commands of each connection
@@ -166,14 +157,15 @@ sub mails {
 
 # ours
 
-is connected('1')->{ehlo}{LIMITS}, 'RCPTMAX=123', 'what is enforced';
-is connected('v_bad')->{ehlo}{LIMITS}, 'RCPTMAX=1000', 'the default';
-ok !exists connected('2')->{ehlo}{LIMITS}, 'more than can be said is not said';
-is connected('3')->{ehlo}{LIMITS}, 'MAILMAX=7', 'but another limit is';
+is $t->connected('1')->{ehlo}{LIMITS}, 'RCPTMAX=123', 'what is enforced';
+is $t->connected('v_bad')->{ehlo}{LIMITS}, 'RCPTMAX=1000', 'the default';
+ok !exists $t->connected('2')->{ehlo}{LIMITS},
+   'more than can be said is not said';
+is $t->connected('3')->{ehlo}{LIMITS}, 'MAILMAX=7', 'but another limit is';
 
 # RCPTMAX of the next hop
 
-my $c = connected('v_rcpt');
+my $c = $t->connected('v_rcpt');
 
 $c->dialogue('RCPTMAX: those that it takes',
     [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
@@ -195,18 +187,19 @@ is mails($mta{rcpt}), '2', 'on the same connection';
 
 # what no next hop takes is not promised, once that is known
 
-is connected('v_rcpt')->{ehlo}{LIMITS}, 'RCPTMAX=3', 'EHLO says the limit';
+is $t->connected('v_rcpt')->{ehlo}{LIMITS}, 'RCPTMAX=3', 'EHLO says the limit';
 
-$c = connected('two');
+$c = $t->connected('two');
 is $c->{ehlo}{LIMITS}, 'RCPTMAX=1000', 'of two next hops one is not known';
 like $c->send_message(to => 'x@more.example'), $taken, 'it is asked';
-is connected('two')->{ehlo}{LIMITS}, 'RCPTMAX=5', 'then it is the larger limit';
-is connected('report')->{ehlo}{LIMITS}, 'RCPTMAX=1000',
+is $t->connected('two')->{ehlo}{LIMITS}, 'RCPTMAX=5',
+   'then it is the larger limit';
+is $t->connected('report')->{ehlo}{LIMITS}, 'RCPTMAX=1000',
    'a message for several destinations has no such limit';
 
 # RFC 9422, 4.2: the refused ones count
 
-$c = connected('v_picky');
+$c = $t->connected('v_picky');
 
 $c->dialogue('RCPTMAX: with refused ones',
     [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
@@ -233,7 +226,7 @@ is $most, 3, 'never more than it takes in one transaction';
 
 # buffered: it is known from the last time how many it takes
 
-$c = connected('b_rcpt');
+$c = $t->connected('b_rcpt');
 
 $c->dialogue('buffered: RCPTMAX that is known',
     [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
@@ -245,7 +238,7 @@ $c->dialogue('buffered: RCPTMAX that is known',
     [ "x\r\n.", $taken ],
 );
 
-$c = connected('b_both');
+$c = $t->connected('b_both');
 
 is $c->send_message(to => [ '1@a.example', '2@a.example', '3@a.example' ]),
    $many, 'buffered: the first time it is the message';
@@ -266,7 +259,7 @@ sub parts {
                        @messages[$from .. $#messages];
 }
 
-$c = connected('split');
+$c = $t->connected('split');
 
 my $before = $mta{parts}->messages();
 
@@ -330,7 +323,7 @@ is parts($before), '1@a.example 2@a.example | 3@a.example',
 
 # MAILMAX
 
-$c = connected('v_mail');
+$c = $t->connected('v_mail');
 
 like $c->send_message(), $taken, "MAILMAX: message $_" for 1 .. 5;
 is mails($mta{mail}), '2 2 1', 'MAILMAX: no connection has more';
@@ -339,8 +332,8 @@ is scalar(grep { $_ eq 'QUIT' } $mta{mail}->commands()), 2,
 
 # aborted transactions count, parked ones are left for their own
 
-$c = connected('v_mail');
-my $d = connected('v_mail');
+$c = $t->connected('v_mail');
+my $d = $t->connected('v_mail');
 
 $c->mail('c@a.example');
 is $c->rcpt('c@a.example'), $recipient, 'parked on the second MAIL';
@@ -351,7 +344,7 @@ like $c->data("c\r\n"), $taken, 'the first as well';
 is mails($mta{mail}), '2 2 2 2',
    'MAILMAX: still no connection has more';
 
-$c = connected('v_both');
+$c = $t->connected('v_both');
 
 for (1 .. 3) {
     like $c->send_message(to => [ '1@a.example', '2@a.example' ]), $taken,
@@ -363,7 +356,7 @@ is mails($mta{both}), '1 1 1 1',
 
 # RCPTDOMAINMAX
 
-$c = connected('v_domain');
+$c = $t->connected('v_domain');
 
 $c->dialogue('RCPTDOMAINMAX: recipients of as many domains',
     [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
@@ -381,7 +374,7 @@ like $c->send_message(to => '5@c.example'), $taken, 'the other';
 is mails($mta{domain}), '1 1',
    'is said on another connection: the limit is the session\'s';
 
-$c = connected('v_pickier');
+$c = $t->connected('v_pickier');
 
 $c->dialogue('RCPTDOMAINMAX: a refused one uses up its domain',
     [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
@@ -405,7 +398,7 @@ is join(' ', map { join '+', sort keys %{$domains{$_}} }
 
 # nonsense is no limit
 
-$c = connected('v_bad');
+$c = $t->connected('v_bad');
 
 like $c->send_message(to => [ map { "$_\@$_.example" } 1 .. 5 ]), $taken,
      "limits that are none, message $_" for 1 .. 3;

@@ -78,15 +78,6 @@ my $sender = '250 2.1.0 Sender OK';
 my $recipient = '250 2.1.5 recipient ok';
 my $taken = qr/^250 2\.0\.0 OK id=/;
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub bad { "501 5.5.4 Bad parameter: $_[0]" }
 
 sub last_of { ($_[0]->messages())[-1] }
@@ -95,7 +86,7 @@ sub last_of { ($_[0]->messages())[-1] }
 my $certifier = 'Zm9vYmFyYmF6cXV4MDEyMzQ1Njc';
 my $id = 'ENVID=12345@host.example';
 
-my $c = connected('1');
+my $c = $t->connected('1');
 
 is $c->{ehlo}{MTRK}, '', 'on: offered, without parameters';
 
@@ -134,18 +125,18 @@ is $c->cmd("MAIL FROM:<a\@b.example> MTRK=$certifier"),
 
 # 3.3
 
-like connected('2')->send_message(mail_params => [ $id, 'MTRK=a' ]), $taken,
+like $t->connected('2')->send_message(mail_params => [ $id, 'MTRK=a' ]), $taken,
      'without: taken';
 is last_of($without)->{from_params}, '', 'without: dropped';
 
-like connected('3')->send_message(mail_params => [ $id, 'MTRK=a' ]), $taken,
+like $t->connected('3')->send_message(mail_params => [ $id, 'MTRK=a' ]), $taken,
      'without DSN: taken';
 is last_of($alone)->{from_params}, '', 'without DSN: there is no ENVID to it';
 
-like connected('4')->send_message(mail_params => [ $id, 'MTRK=a' ]), $taken,
+like $t->connected('4')->send_message(mail_params => [ $id, 'MTRK=a' ]), $taken,
      'DSN alone: taken';
 is last_of($dsn)->{from_params}, $id, 'DSN alone: ENVID is not dropped';
 
-ok !exists connected('5')->{ehlo}{MTRK}, 'dsn=off: not offered';
-is connected('6')->cmd("MAIL FROM:<a\@b.example> $id MTRK=a"),
+ok !exists $t->connected('5')->{ehlo}{MTRK}, 'dsn=off: not offered';
+is $t->connected('6')->cmd("MAIL FROM:<a\@b.example> $id MTRK=a"),
    '555 5.5.4 Unsupported parameter: MTRK', 'off: not taken';

@@ -81,21 +81,12 @@ my $sender = '250 2.1.0 Sender OK';
 my $recipient = '250 2.1.5 recipient ok';
 my $taken = qr/^250 2\.0\.0 OK id=/;
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub bad { "501 5.5.4 Bad parameter: $_[0]" }
 
 sub last_of { ($_[0]->messages())[-1] }
 
 
-my $c = connected('1');
+my $c = $t->connected('1');
 
 is $c->{ehlo}{'MT-PRIORITY'}, '', 'on: offered, without a policy\'s name';
 
@@ -123,7 +114,7 @@ is $c->cmd('MAIL FROM:<a@b.example> MT-PRIORITY=1 MT-PRIORITY=1'),
 
 # RFC 6710, 4.3
 
-$c = connected('2');
+$c = $t->connected('2');
 
 like $c->send_message(mail_params => [ 'MT-PRIORITY=4' ]), $taken,
      'without: it is taken';
@@ -133,17 +124,17 @@ ok $t->wait_log(qr/^priority=4 rcpt=1$/m, 'access.log'), 'it is in the log';
 
 # as the next hop
 
-$c = connected('3');
+$c = $t->connected('3');
 
 ok exists $c->{ehlo}{'MT-PRIORITY'}, 'next_hop: it has said that it has it';
 
-$c = connected('4');
+$c = $t->connected('4');
 
 ok !exists $c->{ehlo}{'MT-PRIORITY'}, 'off: not offered';
 is $c->cmd('MAIL FROM:<a@b.example> MT-PRIORITY=1'),
    '555 5.5.4 Unsupported parameter: MT-PRIORITY', 'off: nor taken';
 
-like connected('5')->send_message(mail_params => [ 'MT-PRIORITY=-3' ]),
+like $t->connected('5')->send_message(mail_params => [ 'MT-PRIORITY=-3' ]),
      qr/^250 /, 'a maildir has nothing against it';
 
 # RFC 6710, 4.1: 127.0.0.2 may not relay

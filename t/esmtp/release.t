@@ -94,15 +94,6 @@ my $sender = '250 2.1.0 Sender OK';
 my $recipient = '250 2.1.5 recipient ok';
 my $taken = qr/^250 2\.0\.0 OK id=/;
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub bad { "501 5.5.4 Bad parameter: $_[0]" }
 
 sub last_of { ($_[0]->messages())[-1] }
@@ -110,13 +101,13 @@ sub last_of { ($_[0]->messages())[-1] }
 
 my $unknown = '555 5.5.4 Unsupported parameter: HOLDFOR';
 
-my $c = connected('1');
+my $c = $t->connected('1');
 
 ok !exists $c->{ehlo}{FUTURERELEASE}, 'nothing is known of the next hop';
 is $c->cmd('MAIL FROM:<a@b.example> HOLDFOR=60'), $unknown, 'and nothing taken';
 like $c->send_message(), $taken, 'a message, and it is';
 
-$c = connected('1');
+$c = $t->connected('1');
 
 is $c->{ehlo}{FUTURERELEASE}, '86400 2099-12-31T23:59:59Z',
    'the next hop\'s limits';
@@ -165,10 +156,11 @@ like $c->send_message(mail_params => [ 'HOLDFOR=60', 'BY=3600;N' ]), $taken,
 
 # the least of several, and only when each is known
 
-ok !exists connected('3')->{ehlo}{FUTURERELEASE}, 'one of two is not known';
-like connected('3')->send_message(to => 'a@less.example'), $taken, 'now it is';
+ok !exists $t->connected('3')->{ehlo}{FUTURERELEASE}, 'one of two is not known';
+like $t->connected('3')->send_message(to => 'a@less.example'), $taken,
+   'now it is';
 
-$c = connected('3');
+$c = $t->connected('3');
 
 is $c->{ehlo}{FUTURERELEASE}, '3600 2098-01-01T00:00:00Z', 'the smaller limits';
 is $c->cmd('MAIL FROM:<a@b.example> HOLDFOR=3601'), bad('HOLDFOR'), 'hold';
@@ -176,16 +168,17 @@ is $c->cmd('MAIL FROM:<a@b.example> HOLDFOR=3601'), bad('HOLDFOR'), 'hold';
 # limits that are none, and those of the past
 
 for my $port ('2', '6') {
-    like connected($port)->send_message(), $taken, "$port: a message";
-    ok !exists connected($port)->{ehlo}{FUTURERELEASE}, "$port: not offered";
+    like $t->connected($port)->send_message(), $taken, "$port: a message";
+    ok !exists $t->connected($port)->{ehlo}{FUTURERELEASE},
+       "$port: not offered";
 }
 
 # the next hop is another than it was; without kept connections the first
 # message takes two
 
-like connected('4')->send_message(), $taken, 'it has it';
+like $t->connected('4')->send_message(), $taken, 'it has it';
 
-$c = connected('4');
+$c = $t->connected('4');
 
 $c->dialogue('it had it',
     [ 'MAIL FROM:<a@b.example> HOLDFOR=60', $sender ],
@@ -194,13 +187,14 @@ $c->dialogue('it had it',
     [ 'RSET', '250 2.0.0 OK' ],
     [ 'MAIL FROM:<a@b.example>', $sender ],
 );
-ok !exists connected('4')->{ehlo}{FUTURERELEASE}, 'and is not offered any more';
+ok !exists $t->connected('4')->{ehlo}{FUTURERELEASE},
+   'and is not offered any more';
 
 # with the maildir no message can be held
 
-like connected('7')->send_message(), $taken, 'a maildir beside it';
-ok !exists connected('7')->{ehlo}{FUTURERELEASE}, 'which does not hold';
-ok !exists connected('5')->{ehlo}{FUTURERELEASE}, 'off';
+like $t->connected('7')->send_message(), $taken, 'a maildir beside it';
+ok !exists $t->connected('7')->{ehlo}{FUTURERELEASE}, 'which does not hold';
+ok !exists $t->connected('5')->{ehlo}{FUTURERELEASE}, 'off';
 
 like +($t->test_conf(<<'EOC'))[1], qr/only the next hop can offer it/, 'on';
 %%GLOBALS%%

@@ -84,18 +84,7 @@ my $taken = qr/^250 2\.0\.0 OK id=/;
 my $lacks = '550 5.7.30 REQUIRETLS support required';
 my $unknown = '555 5.5.4 Unsupported parameter: REQUIRETLS';
 
-sub connected {
-    my ($port, %o) = @_;
-    my $c = $t->client($port, %o);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-
-my $c = connected('1');
+my $c = $t->connected('1');
 
 ok !exists $c->{ehlo}{REQUIRETLS}, 'in clear it is not offered';
 is $c->cmd('MAIL FROM:<a@b.example> REQUIRETLS'), $unknown, 'nor taken';
@@ -137,7 +126,7 @@ like $c->send_message(from => '', mail_params => [ 'REQUIRETLS' ]), $taken,
      '<>: a notification rather goes on';
 is +($mta->messages())[-1]{from_params}, '', 'without';
 
-$c = connected('2', ssl => 1);
+$c = $t->connected('2', ssl => 1);
 
 ok exists $c->{ehlo}{REQUIRETLS}, 'implicit TLS';
 is $c->send_message(mail_params => [ 'REQUIRETLS' ]), $lacks,
@@ -148,14 +137,14 @@ my $n = $mta->messages();
 is $c->cmd('NOOP'), '250 2.0.0 OK', 'the session goes on';
 is scalar($mta->messages()), $n, 'and nobody has got it';
 
-$c = connected('3', ssl => 1);
+$c = $t->connected('3', ssl => 1);
 
 ok !exists $c->{ehlo}{REQUIRETLS}, 'off: not offered';
 is $c->cmd('MAIL FROM:<a@b.example> REQUIRETLS'), $unknown, 'off: nor taken';
 
-ok !exists connected('4', ssl => 1)->{ehlo}{REQUIRETLS},
+ok !exists $t->connected('4', ssl => 1)->{ehlo}{REQUIRETLS},
    'next_hop: one of them is up to it, one is not';
-ok exists connected('5', ssl => 1)->{ehlo}{REQUIRETLS},
+ok exists $t->connected('5', ssl => 1)->{ehlo}{REQUIRETLS},
    'next_hop: the maildir alone';
-ok !exists connected('6', ssl => 1)->{ehlo}{REQUIRETLS},
+ok !exists $t->connected('6', ssl => 1)->{ehlo}{REQUIRETLS},
    'next hops in clear alone';

@@ -87,15 +87,6 @@ my $sender = '250 2.1.0 Sender OK';
 my $recipient = '250 2.1.5 recipient ok';
 my $taken = qr/^250 2\.0\.0 OK id=/;
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub bad { "501 5.5.4 Bad parameter: $_[0]" }
 
 sub last_of { ($_[0]->messages())[-1] }
@@ -105,7 +96,7 @@ my $lost = "550 5.7.19 Since when the mailbox is whose can't be found out";
 
 my $date = '2014-04-03T23:01:00Z';
 
-my $c = connected('1');
+my $c = $t->connected('1');
 
 is $c->{ehlo}{RRVS}, '', 'on: offered, without parameters';
 
@@ -153,11 +144,11 @@ is $c->mail('a@b.example'), $sender, 'to a maildir';
 is $c->rcpt('a@box.example', "RRVS=$date"), $lost, 'refused';
 is $c->rcpt('a@box.example', "RRVS=$date;C"), '250 2.1.5 Recipient OK',
    'or continue';
-ok !exists connected('5')->{ehlo}{RRVS}, 'and does not offer it by itself';
+ok !exists $t->connected('5')->{ehlo}{RRVS}, 'and does not offer it by itself';
 
 # 5.1.1
 
-$c = connected('2');
+$c = $t->connected('2');
 
 $c->dialogue('without: who did not consent is refused',
     [ 'MAIL FROM:<a@b.example>', $sender ],
@@ -172,7 +163,7 @@ is_deeply [ last_of($without)->{to}, last_of($without)->{to_params} ],
           [ [ 'c@b.example', 'd@b.example' ], [ '', '' ] ],
           'without: the others get it';
 
-$c = connected('3');
+$c = $t->connected('3');
 
 is $c->send_message(rcpt_params => [ "RRVS=$date" ]), $lost,
    'buffered: the message';
@@ -181,14 +172,15 @@ like $c->send_message(rcpt_params => [ "RRVS=$date;C" ]), $taken,
 
 # as the next hop: all of them
 
-ok !exists connected('4')->{ehlo}{RRVS}, 'next_hop: one is not known';
-like connected('4')->send_message(to => 'a@c.example'), $taken, 'it is now';
-like connected('4')->send_message(to => 'a@o.example'), $taken, 'and the other';
-ok !exists connected('4')->{ehlo}{RRVS}, 'next_hop: which has it not';
+ok !exists $t->connected('4')->{ehlo}{RRVS}, 'next_hop: one is not known';
+like $t->connected('4')->send_message(to => 'a@c.example'), $taken, 'it is now';
+like $t->connected('4')->send_message(to => 'a@o.example'), $taken,
+   'and the other';
+ok !exists $t->connected('4')->{ehlo}{RRVS}, 'next_hop: which has it not';
 
-is connected('6')->mail('a@b.example'), $sender, 'off';
+is $t->connected('6')->mail('a@b.example'), $sender, 'off';
 
-$c = connected('6');
+$c = $t->connected('6');
 $c->mail('a@b.example');
 is $c->rcpt('a@b.example', "RRVS=$date"),
    '555 5.5.4 Unsupported parameter: RRVS', 'off: not taken';

@@ -69,22 +69,13 @@ my $go = '354 End data with <CR><LF>.<CR><LF>';
 my $taken = qr/^250 2\.0\.0 OK id=/;
 my $too_big = '552 5.3.4 Message size exceeds fixed limit';
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 my $small = "Subject: small\r\n\r\nx\r\n";
 my $large = "Subject: large\r\n\r\n" . ('y' x 58 . "\r\n") x 30;
 
 
 # the next hop's limit is smaller than ours
 
-my $c = connected('1');
+my $c = $t->connected('1');
 
 is $c->{ehlo}{SIZE}, 5000, 'EHLO has our own limit';
 
@@ -115,7 +106,7 @@ like $c->cmd('RSET'), qr/^250/, 'the session goes on';
 
 # when the message is there before the next hop is asked, its size is known
 
-$c = connected('2');
+$c = $t->connected('2');
 
 is $c->send_message(data => $large), $too_big, 'buffered: too big';
 is $c->send_message(data => $large, mail_params => [ 'SIZE=10' ]), $too_big,
@@ -133,16 +124,16 @@ is $m->{from_params}, 'SIZE=' . length $m->{data},
 for my $try ([ '3', $zero, 'SIZE 0' ], [ '4', $bare, 'SIZE with no value' ]) {
     my ($port, $mta, $name) = @$try;
 
-    like connected($port)->send_message(data => $large,
+    like $t->connected($port)->send_message(data => $large,
                                         mail_params => [ 'SIZE=2000' ]),
          $taken, "$name: taken";
     is +($mta->messages())[-1]{from_params}, 'SIZE=2000',
        "$name: it is told the size";
 }
 
-like connected('5')->send_message(data => $large,
+like $t->connected('5')->send_message(data => $large,
                                   mail_params => [ 'SIZE=2000' ]),
      $taken, 'no SIZE at all: taken';
 is +($none->messages())[-1]{from_params}, '', 'and told none';
-is connected('5')->send_message(data => $large x 4), $too_big,
+is $t->connected('5')->send_message(data => $large x 4), $too_big,
    'our own limit is there in any case';

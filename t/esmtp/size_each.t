@@ -39,15 +39,6 @@ EOC
 my $seven = $t->server('seven', ehlo => [ 'SIZE' ]);
 my $eight = $t->server('eight', ehlo => [ 'SIZE', '8BITMIME' ]);
 
-sub client {
-    my $c = $t->client('smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub said {
     my ($mta) = @_;
     my $m = ($mta->messages())[-1];
@@ -55,7 +46,7 @@ sub said {
     return join(' ', $m->{from_params}) =~ /SIZE=(\d+)/ ? $1 : 'nothing';
 }
 
-my $c = client();
+my $c = $t->connected();
 
 like $c->mail('a@example.com'), qr/^250/, 'MAIL';
 like $c->rcpt('a@seven.example'), qr/^250/, 'for a server without 8BITMIME';
@@ -63,7 +54,7 @@ like $c->rcpt('b@eight.example'), qr/^250/, 'and for one with it';
 
 # its connection to the first is somebody else's meanwhile
 
-my $other = client();
+my $other = $t->connected();
 
 $other->mail('o@example.com');
 like $other->rcpt('o@seven.example'), qr/^250/, 'another client';

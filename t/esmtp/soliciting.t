@@ -65,15 +65,6 @@ my $sender = '250 2.1.0 Sender OK';
 my $recipient = '250 2.1.5 recipient ok';
 my $taken = qr/^250 2\.0\.0 OK id=/;
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub bad { "501 5.5.4 Bad parameter: $_[0]" }
 
 sub last_of { ($_[0]->messages())[-1] }
@@ -81,9 +72,9 @@ sub last_of { ($_[0]->messages())[-1] }
 
 my $longest = 'a' . 'b' x 999;
 
-ok !exists connected('4')->{ehlo}{'NO-SOLICITING'}, 'next_hop: not known';
+ok !exists $t->connected('4')->{ehlo}{'NO-SOLICITING'}, 'next_hop: not known';
 
-my $c = connected('1');
+my $c = $t->connected('1');
 
 is $c->{ehlo}{'NO-SOLICITING'}, '', 'on: offered, no class is unwanted';
 
@@ -105,14 +96,14 @@ for my $value ('', '=9a', '=a,', '=,a', '=a,,b', '=a,9', '=-a', '=a;b', '=a/b',
 is $c->cmd('MAIL FROM:<a@b.example> SOLICIT=a SOLICIT=a'), bad('SOLICIT'),
    'twice';
 
-$c = connected('2');
+$c = $t->connected('2');
 
 like $c->send_message(mail_params => [ 'SOLICIT=a' ]), $taken, 'without: taken';
 is last_of($without)->{from_params}, '', 'without: dropped';
 
-is connected('3')->cmd('MAIL FROM:<a@b.example> SOLICIT=a'),
+is $t->connected('3')->cmd('MAIL FROM:<a@b.example> SOLICIT=a'),
    '555 5.5.4 Unsupported parameter: SOLICIT', 'off: not taken';
 
-ok exists connected('4')->{ehlo}{'NO-SOLICITING'}, 'next_hop: known now';
-like connected('4')->send_message(mail_params => [ 'SOLICIT=a' ]), $taken,
+ok exists $t->connected('4')->{ehlo}{'NO-SOLICITING'}, 'next_hop: known now';
+like $t->connected('4')->send_message(mail_params => [ 'SOLICIT=a' ]), $taken,
      'next_hop: taken';

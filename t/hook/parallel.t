@@ -161,17 +161,6 @@ sub asked {
            } grep { !$path || $_->{path} eq $path } @all[$before .. $#all];
 }
 
-sub connected {
-    my ($name) = @_;
-
-    my $c = $t->client($name);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub rcpts { map { 'RCPT TO:<' . (/@/ ? $_ : "$_\@ours.example") . '>' } @_ }
 
 my $from = 'MAIL FROM:<s@x.example>';
@@ -181,7 +170,7 @@ my $from = 'MAIL FROM:<s@x.example>';
 
 hold();
 
-my $c = connected('smtp');
+my $c = $t->connected('smtp');
 
 $c->pipeline($from, rcpts(qw/ a b c d e /), 'DATA');
 held(5, 'five recipients are asked about before the first answer');
@@ -260,7 +249,7 @@ is_deeply [ $c->read_replies(4) ], [ $mail, ($ok) x 3 ], 'accepted';
 # what nobody is asked about
 
 unheld();
-$c = connected('two');
+$c = $t->connected('two');
 $c->pipeline($from, rcpts(qw/ a u@else.example b /), 'RCPT TO:<bad', 'NOOP',
              rcpts(qw/ c /), 'RCPT TO:<d@ours.example> NOTIFY=SOMETIMES',
              rcpts(qw/ e /));
@@ -329,7 +318,7 @@ is_deeply [ grep { /new.* [ab]@/ } sort keys %asked ],
 # as many as smtp_hook_concurrency
 
 hold();
-$c = connected('three');
+$c = $t->connected('three');
 $c->pipeline($from, rcpts(qw/ a b c d e f g h /));
 held(3, 'three at a time');
 is asked(), 'a b c', 'and no more';
@@ -348,7 +337,7 @@ is_deeply [ $c->read_replies(95) ], [ ($ok) x 92,
 is scalar(split / /, asked()), 92, 'nobody is asked about';
 
 hold();
-$c = connected('one');
+$c = $t->connected('one');
 $c->pipeline($from, rcpts(qw/ a b c /));
 held(1, 'one at a time');
 is asked(), 'a', 'with smtp_hook_concurrency 1';
@@ -363,7 +352,7 @@ is_deeply [ $c->read_replies(4) ], [ $mail, ($ok) x 3 ], 'in turn';
 # with a cache
 
 unheld();
-$c = connected('cache');
+$c = $t->connected('cache');
 $c->pipeline($from, rcpts(qw/ a no b more /));
 is_deeply [ $c->read_replies(5) ], [ $mail, $ok, '550 5.1.1 nobody', $ok, $ok ],
    'answers that are kept';
@@ -379,7 +368,7 @@ is asked(), '', 'without a question';
 # an auth service that is asked about recipients has the first say
 
 hold();
-$c = connected('auth');
+$c = $t->connected('auth');
 $c->pipeline($from, rcpts(qw/ a b /));
 held(1, 'the auth service');
 is((($http->requests())[-1])->{path}, '/auth', 'is asked');
@@ -394,7 +383,7 @@ is asked('/hook'), 'a a,b', 'about one after the other';
 my $closed = $http->closed();
 
 unheld();
-$c = connected('smtp');
+$c = $t->connected('smtp');
 $c->pipeline($from, rcpts(qw/ leave stay stay /));
 ok $http->wait_requests($before + 3), 'three are asked about';
 $http->release();
@@ -408,7 +397,7 @@ ok $http->wait_closed($closed + 2),
 $closed = $http->closed();
 
 hold();
-$c = connected('smtp');
+$c = $t->connected('smtp');
 $c->pipeline($from, rcpts(qw/ a b c d /));
 held(4, 'four');
 $c->reset();
@@ -425,7 +414,7 @@ sub resets { scalar(() = $t->read_file('error.log')
 my $resets = resets();
 
 hold();
-$c = connected('smtp');
+$c = $t->connected('smtp');
 kill 'STOP', $worker;
 $c->pipeline($from, rcpts(qw/ a b c d /));
 $c->reset();
@@ -433,7 +422,7 @@ kill 'CONT', $worker;
 ok poll(sub { resets() > $resets }, 8), 'also one that does so before';
 
 unheld();
-$c = connected('smtp');
+$c = $t->connected('smtp');
 $c->pipeline($from, rcpts(qw/ a b /), 'RSET', $from, rcpts(qw/ c /), 'QUIT');
 is_deeply [ $c->read_replies(7) ], [ $mail, $ok, $ok, '250 2.0.0 OK', $mail,
     $ok, '221 2.0.0 Bye' ], 'RSET inside a batch';
@@ -447,7 +436,7 @@ my $text = join '', map { "$_\r\n" } $from, rcpts(qw/ a no b u@else.example /),
 my %seen;
 
 for my $at (map { $_ * 9 } 1 .. length($text) / 9) {
-    $c = connected('two');
+    $c = $t->connected('two');
     $c->send_raw(substr $text, 0, $at);
     $c->send_raw(substr $text, $at);
     $seen{join ' / ', $c->read_replies(8)}++;

@@ -105,18 +105,6 @@ sub told {
     return $told;
 }
 
-sub connected {
-    my ($name) = @_;
-
-    my $c = $t->client($name || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-
 # what they are told
 
 my %context = (
@@ -256,7 +244,7 @@ like $c->cmd('HELO x'), qr/^250 /, 'HELO';
 is told()->{context}{stage}, 'ehlo', 'it is the same stage';
 
 answers(auth => { action => 'reject' });
-$c = connected();
+$c = $t->connected();
 like $c->auth_plain('user', 'pass'), qr/^535 /, 'AUTH refused';
 $c->mail('a@example.org');
 ok !told()->{context}{sasl}, 'not logged in';
@@ -265,12 +253,12 @@ $c->auth_plain('user', 'pass');
 like $c->read_reply(), qr/^421 4\.7\.0 /, 'it counts';
 
 answers(mail => { action => 'reject', response => { disconnect => \1 } });
-$c = connected();
+$c = $t->connected();
 like $c->mail('a@example.org'), qr/^550 /, 'MAIL refused';
 ok $c->eof(), 'and closed';
 
 answers(rcpt => { action => 'reject', response => { status => 421 } });
-$c = connected();
+$c = $t->connected();
 $c->mail('a@example.org');
 like $c->rcpt('a@example.com'), qr/^421 /, 'RCPT refused by 421';
 ok $c->eof(), 'closes, too';
@@ -280,13 +268,13 @@ ok $c->eof(), 'closes, too';
 my $before = $mta->messages();
 
 answers(mail => { action => 'discard' });
-is connected()->send_message(to => 'a@example.com') =~ s/id=\w+/id/r,
+is $t->connected()->send_message(to => 'a@example.com') =~ s/id=\w+/id/r,
    '250 2.0.0 OK id', 'discarded at MAIL';
 answers(data => { action => 'discard' });
-is connected()->send_message(to => 'a@example.com') =~ s/id=\w+/id/r,
+is $t->connected()->send_message(to => 'a@example.com') =~ s/id=\w+/id/r,
    '250 2.0.0 OK id', 'discarded at the end of DATA';
 answers(rcpt => { action => 'discard' });
-is connected()->send_message(to => 'a@example.com') =~ s/id=\w+/id/r,
+is $t->connected()->send_message(to => 'a@example.com') =~ s/id=\w+/id/r,
    '250 2.0.0 OK id', 'discarded at RCPT';
 
 is $mta->messages(), $before, 'nobody got anything';
@@ -306,7 +294,7 @@ EOF
 # several hooks; recipients that nobody wants are not asked about
 
 answers();
-$c = connected('some');
+$c = $t->connected('some');
 $c->mail('a@example.org');
 my $asked = $http->requests();
 like $c->rcpt('a@elsewhere.example'), qr/^550 5\.7\.1 Relaying denied/,
@@ -327,18 +315,18 @@ my $port = $t->port('other');
 
 answers(rcpt => { action => 'accept',
                   route => [ { pass => "127.0.0.1:$port" } ] });
-is connected('route')->send_message(to => 'x@elsewhere.example')
+is $t->connected('route')->send_message(to => 'x@elsewhere.example')
        =~ s/^(250 ).*/$1/r, '250 ', 'a recipient that only the hook takes';
 is_deeply [ map { @{$_->{to}} } $other->messages() ],
           [ 'x@elsewhere.example' ], 'it went there';
 
 answers(rcpt => { action => 'accept', route => [
                       { to => 'x@ours.example', pass => 'reject:550 5.1.1 nobody' } ] });
-like connected('route')->send_message(to => 'x@ours.example'), qr/^5\d\d /,
+like $t->connected('route')->send_message(to => 'x@ours.example'), qr/^5\d\d /,
      'to another place';
 
 answers();
-$c = connected('route');
+$c = $t->connected('route');
 $c->mail('a@example.org');
 like $c->rcpt('x@elsewhere.example'), qr/^550 5\.7\.1 Relaying denied/,
      'no route, no relay';

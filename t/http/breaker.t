@@ -64,18 +64,7 @@ my $good = { headers => [ 'Auth-Status' => 'OK' ] };
 my $bad = { status => 500 };
 my $http = $t->http('http', default => $good);
 
-sub connected {
-    my ($name) = @_;
-
-    my $c = $t->client($name);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-sub login { connected($_[0])->auth_plain('user', 'pass') }
+sub login { $t->connected($_[0])->auth_plain('user', 'pass') }
 
 sub asked { scalar(() = $http->requests("/$_[0]")) }
 
@@ -122,7 +111,7 @@ $was = asked('short');
 my @waiting;
 
 ok poll(sub {
-    push @waiting, my $c = connected('short');
+    push @waiting, my $c = $t->connected('short');
     $c->send_line('AUTH PLAIN AHVzZXIAcGFzcw==');
 
     return asked('short') > $was + 1;

@@ -115,18 +115,7 @@ my %zone = (
 
 my $dns = $t->dns('dns', zone => \%zone);
 
-sub connected {
-    my ($name) = @_;
-
-    my $c = $t->client($name);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-sub login { connected($_[0])->auth_plain('user', 'pass') }
+sub login { $t->connected($_[0])->auth_plain('user', 'pass') }
 
 sub count { scalar(() = $t->notices() =~ /$_[0]/g) }
 
@@ -145,7 +134,8 @@ is login('silent'), $unavailable, 'a name server that is silent';
 like $t->notices(), qr/silent\.example\.com could not be resolved .*timed out/,
      'for as long as resolver_timeout says';
 
-like connected('smtp')->send_message(), qr/^250 /, 'a hook and a destination';
+like $t->connected('smtp')->send_message(), qr/^250 /,
+   'a hook and a destination';
 is scalar(() = $http->requests('/hook')), 1, 'the hook has a name';
 is scalar(() = $http->requests('/mail')), 1, 'so has the destination';
 
@@ -189,7 +179,7 @@ is count(qr/127\.0\.0\.1:@{[ $t->port('backlog') ]}: timed out/), 3,
 
 my $deaf = $t->http('deaf', fault => { at => 'REQUEST', do => 'stall' },
                     hooks => {});
-my $c = connected('send');
+my $c = $t->connected('send');
 my $long = "Subject: x\r\n\r\n" . ('x' x 998 . "\r\n") x 16_000;
 
 is $c->send_message(data => $long),

@@ -89,17 +89,6 @@ $t->plan(3 * @statuses + 10);
 $t->run();
 
 
-sub session {
-    my ($name) = @_;
-    my $c = $t->client($name);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-
 sub asked { join ' ', map { scalar(() = $_->requests()) } $first, $second }
 
 
@@ -117,15 +106,15 @@ for my $row (@statuses) {
     $first->set(default => { status => $status, body => '{}' });
 
     forget();
-    is substr(session('smtp')->auth_plain('user', 'pass'), 0, 3) . ': '
+    is substr($t->connected('smtp')->auth_plain('user', 'pass'), 0, 3) . ': '
        . asked(), ($next ? '235' : '454') . ": 1 $next", "a login: $status";
 
     forget();
-    is substr(session('hooked')->mail('s@example.com'), 0, 3) . ': '
+    is substr($t->connected('hooked')->mail('s@example.com'), 0, 3) . ': '
        . asked(), ($next ? '250' : '451') . ": 1 $next", "a hook: $status";
 
     forget();
-    session('smtp')->send_message(to => 'user@example.com');
+    $t->connected('smtp')->send_message(to => 'user@example.com');
     is asked(), "1 $next", "a delivery: $status";
 }
 
@@ -134,7 +123,7 @@ for my $row (@statuses) {
 $first->set(default => { status => 502 });
 $second->set(default => { status => 503 }, on => {});
 forget();
-is session('smtp')->send_message(to => 'user@example.com'),
+is $t->connected('smtp')->send_message(to => 'user@example.com'),
    '451 4.3.2 Destination servers are busy, try again later',
    'the answer of the last one counts';
 is asked(), '1 1', 'each of them is asked once';
@@ -148,10 +137,11 @@ is $keys[0], $keys[1], 'for the same message';
 
 $first->set(default => { status => 503,
                          headers => [ 'Smtp-Reply' => '452 4.2.2 Full' ] });
-is session('dead')->send_message(to => 'user@example.com'),
+is $t->connected('dead')->send_message(to => 'user@example.com'),
    '451 4.4.2 Connection to destination server failed',
    'another one can not be reached';
-is session('dead')->send_message(to => 'user@example.com'), '452 4.2.2 Full',
+is $t->connected('dead')->send_message(to => 'user@example.com'),
+   '452 4.2.2 Full',
    'and is known to be down: the answer counts';
 
 # it counts for max_fails
@@ -159,7 +149,7 @@ is session('dead')->send_message(to => 'user@example.com'), '452 4.2.2 Full',
 $first->set(default => { status => 503 });
 $second->set(default => { status => 200 });
 forget();
-like session('marked')->send_message(to => 'user@example.com'), qr/^250 /,
+like $t->connected('marked')->send_message(to => 'user@example.com'), qr/^250 /,
      'another one can help' for 1 .. 3;
 is asked(), '2 3', 'after two failures a server is left alone';
 like $t->error_log(), qr/answered with status 503, another server is asked/,

@@ -90,7 +90,7 @@ my $n = 0;
 
 # accepted
 
-my $c = session('smtp');
+my $c = $t->connected('smtp');
 $c->mail('');
 $c->rcpt('a@example.com');
 $c->rcpt('refused@example.com');
@@ -128,7 +128,7 @@ like short(), qr/^aborted\|-\|-\|/, 'by QUIT';
 
 # the client has gone
 
-$c = session('smtp');
+$c = $t->connected('smtp');
 $c->mail('s@example.net');
 $c->rcpt('a@example.com');
 $c->cmd('DATA');
@@ -139,7 +139,7 @@ like short(), qr/^aborted\|/, 'by the end of the connection';
 
 # no transaction
 
-$c = session('smtp');
+$c = $t->connected('smtp');
 $c->quit();
 
 $c = $t->client('smtp');
@@ -160,7 +160,7 @@ $c->mail('s@example.net');
 $c->quit();
 like short(), qr/\|SMTP\|old\.example\.com\|/, 'HELO';
 
-$c = session('smtp');
+$c = $t->connected('smtp');
 $c->starttls();
 $c->ehlo('tls.example.com');
 $c->mail('s@example.net');
@@ -169,11 +169,11 @@ like short(), qr/\|ESMTPS\|tls\.example\.com\|/, 'TLS';
 
 # no line was made where none is due: one of a session with a transaction too
 
-$c = session('off');
+$c = $t->connected('off');
 $c->mail('a@example.com');
 $c->quit();
 
-$c = session('smtp');
+$c = $t->connected('smtp');
 $c->mail('a@example.com');
 $c->rcpt('other@example.org');
 $c->quit();
@@ -182,7 +182,7 @@ is scalar(() = $t->access_log('short.log') =~ /\n/g), $n, "$n lines";
 
 # escaping
 
-$c = session('smtp');
+$c = $t->connected('smtp');
 $c->starttls();
 $c->ehlo('"bad"');
 $c->ehlo('tls.example.com');
@@ -252,7 +252,7 @@ is join(' ', sort keys %$last), join(' ', sort keys %documented),
 
 # limits: recipients that go beyond, a line that would be too long
 
-$c = session('own');
+$c = $t->connected('own');
 $c->mail('from@example.com');
 $c->rcpt(sprintf '%s%02d@example.com', 'x' x 50, $_) for 1 .. 90;
 $c->quit();
@@ -270,18 +270,6 @@ is $object->{j}, '', 'and cut off where there is none';
 # the log has none of what is off
 
 is scalar(() = $t->access_log('short.log') =~ /\n/g), $n, 'others are silent';
-
-
-sub session {
-    my ($name) = @_;
-
-    my $c = $t->client($name);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
 
 
 # the next line

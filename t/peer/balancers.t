@@ -97,21 +97,11 @@ sub who {
     return $who;
 }
 
-sub client {
-    my ($port, %o) = @_;
-    my $c = $t->client($port, %o);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # one message after the other: who got them
 
 sub send_all {
     my ($port, @from) = @_;
-    my $c = client($port);
+    my $c = $t->connected($port);
     my $who = '';
 
     for my $from (@from) {
@@ -160,7 +150,7 @@ for my $try ([ 'least', 'abccba', 'equals' ],
              [ 'weighted', 'ababaa', 'twice the weight, twice the load' ])
 {
     my ($group, $order, $name) = @$try;
-    my @clients = map { client($group) } 1 .. 6;
+    my @clients = map { $t->connected($group) } 1 .. 6;
 
     busy(1);
     is join('', map { begin($_) } @clients), $order, "least_conn: $name";
@@ -199,7 +189,7 @@ sub from_all {
     my $who = '';
 
     for my $addr (@_) {
-        my $c = client('ip_hash', local => $addr);
+        my $c = $t->connected('ip_hash', local => $addr);
 
         $c->send_message() for 1 .. 2;
         $who .= who();
@@ -302,7 +292,7 @@ for my $try ([ a => 200 ], [ b => 100 ], [ c => 100 ]) {
 
 # random two: with two there is one choice, which has less to do
 
-my @clients = map { client('two') } 1 .. 6;
+my @clients = map { $t->connected('two') } 1 .. 6;
 
 busy(1);
 like join('', map { begin($_) } @clients), qr/^(?:ab|ba){3}$/,

@@ -165,19 +165,9 @@ sub who {
     return $who;
 }
 
-sub client {
-    my ($port) = @_;
-    my $c = $t->client($port);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub send_all {
     my ($port, $n) = @_;
-    my $c = client($port);
+    my $c = $t->connected($port);
     my $who = '';
 
     for (1 .. $n || 1) {
@@ -293,7 +283,7 @@ ok said('connect', 'healthy'), 'somebody does';
 
 is send_all('two', 4), 'abab', 'both are healthy';
 
-my $c = client('two');
+my $c = $t->connected('two');
 
 $mta{a}->set(fault => { at => 'EOM', do => 'hold' });
 $c->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.com>', 'DATA');
@@ -355,7 +345,7 @@ $mta{i}->set(on => {});
 ok said('i', 'healthy'), 'it heals' for 1 .. 2;
 like send_all('start', 20), qr/^(?=j*i?j*$).{20}$/, 'slow_start: it gets little';
 
-my @clients = map { client('least') } 1 .. 6;
+my @clients = map { $t->connected('least') } 1 .. 6;
 my $busy = '';
 
 $mta{$_}->set(fault => { at => 'EOM', do => 'hold' }) for 'i', 'j';

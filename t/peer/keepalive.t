@@ -88,21 +88,10 @@ EOC
 
 my $mta = $t->server('mta');
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub send_one {
     my ($port) = @_;
 
-    my $c = client($port);
+    my $c = $t->connected($port);
     my $reply = $c->send_message();
 
     $c->quit();
@@ -127,7 +116,7 @@ is scalar(grep { /^RSET/ } $mta->commands()), 0,
 
 # in parallel: as many as are needed, and used again
 
-my @clients = map { client('default') } 1 .. 5;
+my @clients = map { $t->connected('default') } 1 .. 5;
 
 is connected(sub {
     $_->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.com>', 'DATA')
@@ -155,7 +144,7 @@ is scalar(grep { $_ eq 'QUIT' } splice @commands, $mark), 6, 'after QUIT';
 # keepalive 2: the one unused for longest goes
 
 $closed = $mta->closed();
-@clients = map { client('two') } 1 .. 4;
+@clients = map { $t->connected('two') } 1 .. 4;
 $mta->set(fault => { at => 'RCPT', do => 'delay', seconds => 0.3 });
 is connected(sub {
     $_->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.com>')

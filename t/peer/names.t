@@ -147,19 +147,9 @@ sub who {
     return $who;
 }
 
-sub client {
-    my ($port) = @_;
-    my $c = $t->client($port);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub send_all {
     my ($port, $n, $from) = @_;
-    my $c = client($port);
+    my $c = $t->connected($port);
     my $who = '';
 
     for (1 .. $n) {

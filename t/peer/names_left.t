@@ -44,23 +44,14 @@ my $dns = $t->dns('dns', zone => {
 
 $t->run();
 
-sub client {
-    my $c = $t->client('smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-is substr(client()->send_message(), 0, 5), '250 2', 'a message';
+is substr($t->connected()->send_message(), 0, 5), '250 2', 'a message';
 is $mta{1}->closed(), 0, 'its connection is kept';
 
 # the next one is on it, without a word, when the address goes
 
 $mta{1}->set(fault => { at => 'MAIL', n => 1, do => 'hold_close' });
 
-my $c = client();
+my $c = $t->connected();
 
 $c->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.com>',
              'RCPT TO:<c@example.com>');
@@ -68,7 +59,8 @@ ok $mta{1}->wait_held(1), 'another one is asked about';
 
 $dns->set(zone => {
     'leaving.example.com' => { A => '127.0.0.2', ttl => 1 } });
-ok poll(sub { client()->send_message(); scalar(() = $mta{2}->messages()) }, 8),
+ok poll(sub { $t->connected()->send_message();
+              scalar(() = $mta{2}->messages()) }, 8),
    'the address is another one';
 
 $mta{1}->release();
@@ -79,7 +71,7 @@ like $c->data("Subject: x\r\n\r\nx\r\n"), qr/^250 /, 'and is taken';
 is scalar(grep { @{$_->{to}} == 2 } map { $_->messages() } values %mta), 1,
    'once';
 
-like client()->send_message(), qr/^250 /, 'and so is the next';
+like $t->connected()->send_message(), qr/^250 /, 'and so is the next';
 $c->quit();
 
 ok $mta{1}->wait_closed(), 'nothing is kept with who has left';

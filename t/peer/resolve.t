@@ -85,21 +85,10 @@ my $dns = $t->dns('dns', zone => \%zone);
 
 $t->run();
 
-sub client {
-    my ($name) = @_;
-
-    my $c = $t->client($name);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub send_one {
     my ($name) = @_;
 
-    my $c = client($name);
+    my $c = $t->connected($name);
     my $reply = $c->send_message();
 
     $c->quit();
@@ -156,7 +145,7 @@ like $t->notices(), qr/silent\.example\.com could not be resolved \(110: /,
 
 # the session that waits holds up nobody
 
-my $c = client('silent');
+my $c = $t->connected('silent');
 $c->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.com>');
 $dns->wait_query('silent');
 is send_one('one'), '250 2.0.0 OK', 'another client meanwhile';

@@ -93,22 +93,10 @@ my $third = $t->server('third');
 
 $t->run();
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-
 # the thread is busy until the handle is closed
 
 sub occupied {
-    my $c = client('plain');
+    my $c = $t->connected('plain');
 
     $c->mail('a@example.com');
     $c->send_line('RCPT TO:<b@box.example>');
@@ -125,7 +113,7 @@ for my $try ([ 'plain', $seven, "\xe4", 'to be converted' ],
              [ 'tls', $chunks, 'x', 'in a chunk' ])
 {
     my ($port, $mta, $char, $name) = @$try;
-    my $c = client($port);
+    my $c = $t->connected($port);
 
     is substr($c->send_message(), 0, 5), '250 2', "$name: one goes before";
 
@@ -143,12 +131,12 @@ for my $try ([ 'plain', $seven, "\xe4", 'to be converted' ],
 
     # it has been heard when this has
 
-    client($port)->quit();
+    $t->connected($port)->quit();
 
     $mta->release() if $mta == $seven;
     ok $mta->wait_closed(1), "$name: the server has closed";
 
-    client($port)->quit();
+    $t->connected($port)->quit();
 
     close $fifo;
 
@@ -170,7 +158,7 @@ for my $try ([ 'plain', $seven, "\xe4", 'to be converted' ],
 # it comes when nothing has been said yet, but the server before has been heard
 # to the end
 
-my $c = client('next');
+my $c = $t->connected('next');
 
 $c->mail('a@example.com');
 $c->rcpt('b@example.com');

@@ -63,17 +63,6 @@ my @ext = (ehlo => [ qw/ PIPELINING 8BITMIME / ]);
 my $first = $t->server('first', keep_data => 0, @ext);
 my $second = $t->server('second', @ext);
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub delivered { join '/', map { scalar(() = $_->messages()) } $first, $second }
 
 # The first answers are to the questions at RCPT, the others at delivery.
@@ -87,7 +76,7 @@ sub again {
     return $c->send_message(to => \@to);
 }
 
-my $c = client();
+my $c = $t->connected();
 my $ok = '250 2.1.5 ok';
 my $changed = '451 4.4.5 Destination server now refuses a recipient, try again';
 
@@ -168,7 +157,7 @@ like $c->send_message(), qr/^250/, 'and the next one';
 
 # buffered
 
-$c = client('buffered');
+$c = $t->connected('buffered');
 
 $first->set(on => { RCPT => [ $ok, '550 5.1.1 gone', $ok ] });
 is $c->send_message(to => [ map { "$_\@example.com" } 'a' .. 'c' ]),

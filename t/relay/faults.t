@@ -49,27 +49,16 @@ my $first = $t->server('first', fault => { at => 'EHLO', do => 'garbage' });
 my $second = $t->server('second', fault => { at => 'MAIL', do => 'close' });
 my $broken = '451 4.4.2 Connection to destination server failed';
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub connections { join ', ', map { $_->connections() } $first, $second }
 
-my $c = client('verify');
+my $c = $t->connected('verify');
 
 $c->mail('a@example.com');
 is $c->rcpt('b@example.com') . ', ' . connections(), "$broken, 1, 1",
    'both are broken, at RCPT';
 is $c->data(''), '554 5.5.1 No valid recipients', 'so nobody gets it';
 
-$c = client('buffered');
+$c = $t->connected('buffered');
 is $c->send_message() . ', ' . connections(), "$broken, 2, 2",
    'both are broken, at the end';
 

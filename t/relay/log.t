@@ -41,17 +41,6 @@ EOC
 my $mta = $t->server('mta');
 my $upstream = '127.0.0.1:' . $t->port('mta');
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # a new connection, a kept one, one that is resumed
 
 my %fault = (
@@ -61,7 +50,7 @@ my %fault = (
 );
 
 for my $name ('a new one', 'a kept one', 'a resumed one') {
-    my $c = client('smtp');
+    my $c = $t->connected('smtp');
 
     $mta->set(fault => undef);
     $c->send_message() if $name ne 'a new one';
@@ -80,7 +69,7 @@ for my $name ('a new one', 'a kept one', 'a resumed one') {
          'so is what the client was told';
 }
 
-client('quiet')->send_message();
+$t->connected('quiet')->send_message();
 unlike $t->read_file('quiet.log'), qr/\[(info|notice|warn)\]/,
        'another server has another level';
 

@@ -81,20 +81,20 @@ EOC
 my $nobody = '451 4.4.1 No destination server answers';
 
 for my $name (qw/ self unix /) {
-    my $c = client($name);
+    my $c = $t->connected($name);
 
     $c->cmd('MAIL FROM:<a@example.com>');
     is $c->cmd('RCPT TO:<b@example.net>'), $nobody, "$name: refused for now";
     is $c->cmd('NOOP'), '250 2.0.0 OK', "$name: the session goes on";
 }
 
-like client('self')->cmd('VRFY b@example.net'), qr/^252 /,
+like $t->connected('self')->cmd('VRFY b@example.net'), qr/^252 /,
      'VRFY does not ask itself';
-is client('buffered')->send_message(to => 'b@example.net'), $nobody,
+is $t->connected('buffered')->send_message(to => 'b@example.net'), $nobody,
    'buffered: refused at the end';
-like client('both')->send_message(to => 'b@example.net'), qr/^250 /,
+like $t->connected('both')->send_message(to => 'b@example.net'), qr/^250 /,
      'another server of the group is taken';
-like client('front')->send_message(to => 'b@example.net'), qr/^250 /,
+like $t->connected('front')->send_message(to => 'b@example.net'), qr/^250 /,
      'a second server of the same nginx is none of that kind';
 is $mta->messages(), 2, 'these have come out';
 
@@ -106,11 +106,3 @@ is((grep { /\[error\]/ } @said), 4, 'once for each place');
 unlike $t->notices(), qr/worker_connections/, 'connections are left';
 
 
-sub client {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}

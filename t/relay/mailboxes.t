@@ -171,16 +171,7 @@ sub arrived {
     return join ', ', sort map { s!^\Q$dir\E/mail/!!r } @found;
 }
 
-sub connected {
-    my $c = $t->client('smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-my $c = connected();
+my $c = $t->connected();
 
 for (@rows, @utf8) {
     my ($addr, $where, $reply) = @$_;
@@ -224,7 +215,7 @@ like $t->error_log(), qr!no mailbox can have the name of "a/b\@a\.example"!,
 
 # several names of one mailbox: one copy
 
-$c = connected();
+$c = $t->connected();
 $c->mail('s@example.com');
 like $c->rcpt($_), qr/^250 /, "to $_"
     for 'joe+a@sub.a.example', 'joe+b@sub.a.example', '"JOE"@Sub.A.Example';
@@ -256,7 +247,7 @@ is arrived(), 'a.example/joe', 'with the folder above';
 
 sub auth {
     my ($user) = @_;
-    my $c = connected();
+    my $c = $t->connected();
 
     is $c->cmd('AUTH PLAIN ' . encode_base64("\0$user\0hunter2", '')),
        '235 2.7.0 Authentication succeeded', "AUTH of $user";

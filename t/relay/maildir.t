@@ -55,7 +55,7 @@ $t->write_file('file', '');
 
 # one message
 
-my $c = session('smtp');
+my $c = $t->connected('smtp');
 
 ok !-e "$dir/a", 'no folder before the first message';
 
@@ -121,7 +121,7 @@ like +(fresh('b'))[-1], qr/^Received: from\n\t\Q$long\E\n\t\(\[127\.0\.0\.1\]\)\
 # file: CR and LF on both sides of a border, lines of one octet, bare CR
 
 for my $name (qw/ memory smtp /) {
-    $c = session($name);
+    $c = $t->connected($name);
 
     for my $size (65530 .. 65541, 131071, 131072) {
         my $head = "Subject: x\r\n\r\n";
@@ -158,7 +158,7 @@ like newest('b'), qr/^Return-Path: .*;\n\t$date\n\z/s, 'its header';
 # many at a time, by two workers
 
 my $before = () = glob "$dir/a/new/*";
-my @clients = map { session('smtp') } 1 .. 20;
+my @clients = map { $t->connected('smtp') } 1 .. 20;
 
 for (@clients) {
     $_->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<x@a.example>', 'DATA');
@@ -174,7 +174,7 @@ is_deeply [ glob "$dir/a/tmp/* $dir/b/tmp/*" ], [], 'nothing left in tmp';
 
 # the maildir goes away meanwhile
 
-$c = session('smtp');
+$c = $t->connected('smtp');
 rename "$dir/a", "$dir/a.old";
 like $c->send_message(to => 'x@a.example'), qr/^250 /, 'made again';
 is scalar(() = glob "$dir/a/new/*"), 1, 'and there';
@@ -215,7 +215,7 @@ my $lines = () = $t->access_log() =~ /\n/g;
 my $half = "Subject: gone\r\n\r\n" . ('g' x 70 . "\r\n") x 3000;
 
 for (1 .. 20) {
-    my $c = session('memory');
+    my $c = $t->connected('memory');
 
     $c->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<gone@b.example>',
                  'DATA');
@@ -226,7 +226,7 @@ for (1 .. 20) {
 
 is scalar($t->access_lines($lines + 20)), $lines + 20, 'clients gone';
 
-$c = session('memory');
+$c = $t->connected('memory');
 like $c->send_message(to => 'x@b.example'), qr/^250 /, 'others are served';
 
 is_deeply [ grep { /^Subject: gone/m
@@ -239,18 +239,6 @@ is_deeply [ glob "$dir/b/tmp/*" ], [], 'nothing left in tmp';
 # the spool leaves nothing behind
 
 is_deeply [ glob "$dir/temp/*" ], [], 'no temporary files';
-
-
-sub session {
-    my ($name) = @_;
-
-    my $c = $t->client($name);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
 
 
 # the texts of files, oldest first, but for those that are known

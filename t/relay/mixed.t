@@ -94,17 +94,6 @@ my $report = $t->server('report', @ext);
 $t->run();
 
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 my %state;
 
 sub prepare {
@@ -158,7 +147,7 @@ sub class { substr $_[0], 0, 1 }
 
 # PRDR: no row depends on another
 
-my $c = client('bounce');
+my $c = $t->connected('bounce');
 
 for my $row (@rows) {
     my @got = map { $does{$_}[1] } @$row;
@@ -345,7 +334,7 @@ $c->cmd('RSET');
 
 # single, the default
 
-my $single = client('single');
+my $single = $t->connected('single');
 
 is_deeply([ map { substr $_, 0, 9 }
             $single->mail('s@example.com'), $single->rcpt('user@a.example'),

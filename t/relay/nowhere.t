@@ -75,17 +75,8 @@ EOC
 
 my $mta = $t->server('mta', ehlo => [ 'PIPELINING', 'RRVS' ]);
 
-sub connected {
-    my $c = $t->client($_[0] || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 my $taken = qr/^250 2\.0\.0 OK id=[0-9A-Za-z]+$/;
-my $c = connected();
+my $c = $t->connected();
 
 # discard:
 
@@ -139,7 +130,7 @@ $c->dialogue('VRFY, EXPN, ETRN',
 
 # such refusals are errors of a stranger, but temporary ones are not
 
-$c = connected('errors');
+$c = $t->connected('errors');
 $c->dialogue('they count',
     [ 'MAIL FROM:<s@example.com>', qr/^250 / ],
     [ 'RCPT TO:<later@a.example>', qr/^450 / ],
@@ -151,12 +142,12 @@ like $c->read_reply(), qr/^421 4\.7\.0 /, 'as others do';
 
 # what is offered
 
-$c = connected('offer');
+$c = $t->connected('offer');
 $c->send_message(to => 'b@a.example');
-$c = connected('offer');
+$c = $t->connected('offer');
 ok exists $c->{ehlo}{RRVS}, 'who takes nothing is not asked what he can do';
 
-$c = connected('nowhere');
+$c = $t->connected('nowhere');
 is join(' ', grep { exists $c->{ehlo}{$_} } qw/ DSN BINARYMIME SMTPUTF8 / ),
    'BINARYMIME SMTPUTF8', 'what can be done with nothing';
 

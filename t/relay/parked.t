@@ -34,15 +34,6 @@ EOC
 
 my $mta = $t->server('mta');
 
-sub client {
-    my $c = $t->client('smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub commands {
     my ($n) = @_;
 
@@ -52,7 +43,7 @@ sub commands {
 
 # one client alone
 
-my $one = client();
+my $one = $t->connected();
 
 $one->mail('a@example.com');
 $one->rcpt('b@example.com');
@@ -64,7 +55,7 @@ is commands(1), 'EHLO, MAIL a, RCPT b, RCPT c, DATA',
 
 # two that take turns: the connection is stolen from each other
 
-my $two = client();
+my $two = $t->connected();
 
 for ([ $one, 'd' ], [ $two, 'g' ]) {
     my ($c, $name) = @$_;
@@ -126,7 +117,7 @@ $mta->set(on => {});
 # two at the same moment need two connections
 
 $mta->set(fault => { at => 'RCPT', do => 'delay', n => 1 });
-$one = client();
+$one = $t->connected();
 $one->pipeline('MAIL FROM:<slow@example.com>', 'RCPT TO:<a@example.com>');
 $mta->wait_command('MAIL FROM:<slow');
 like $two->send_message(to => 'z@example.com'), qr/^250/,
@@ -183,7 +174,7 @@ $two->mail('data@example.com');
 $two->rcpt('one@example.com');
 is $two->cmd('DATA'), '354 End data with <CR><LF>.<CR><LF>', 'DATA';
 
-$one = client();
+$one = $t->connected();
 my $before = $mta->connections();
 like $one->send_message(to => 'fast@example.com'), qr/^250/,
      'a slow client holds no connection';

@@ -51,15 +51,6 @@ my %mta = map { $_ => $t->server($_) }
           map { my $name = $_; map { "$name$_" } 1, 2 } @groups;
 my $broken = '451 4.4.2 Connection to destination server failed';
 
-sub client {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # connections and messages of each server
 
 sub seen {
@@ -79,7 +70,7 @@ sub disabled {
 }
 
 for my $name ('plain', 'zone') {
-    my $c = client($name);
+    my $c = $t->connected($name);
 
     $c->mail('a@example.com');
     is $c->rcpt('b@example.com'), '250 2.1.5 recipient ok',
@@ -98,7 +89,7 @@ for my $name ('plain', 'zone') {
 
 # what is allowed is one
 
-my $c = client('once');
+my $c = $t->connected('once');
 
 $c->mail('a@example.com');
 $c->rcpt('b@example.com');
@@ -109,7 +100,7 @@ is disabled('once'), 1, 'once: the failure counts';
 
 # there is no other
 
-$c = client('alone');
+$c = $t->connected('alone');
 $c->mail('a@example.com');
 $c->rcpt('b@example.com');
 $mta{alone1}->set(on => { DATA => '250 2.0.0 what' });
@@ -121,7 +112,7 @@ is seen('alone'), '2/1, 0/0', 'alone: on another connection';
 
 # a recipient, too
 
-$c = client('alone');
+$c = $t->connected('alone');
 $c->mail('a@example.com');
 $c->rcpt('b@example.com');
 $mta{alone1}->set(on => { RCPT => '354 what' });
@@ -134,7 +125,7 @@ is_deeply +($mta{alone1}->messages())[-1]{to},
 
 # which was the first: 421, or an end, may be the answer to what was before
 
-$c = client('alone');
+$c = $t->connected('alone');
 $c->mail('a@example.com');
 $c->rcpt('b@example.com');
 

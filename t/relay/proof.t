@@ -58,15 +58,6 @@ sub afresh {
     $t->wait_old_workers();
 }
 
-sub client {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub message {
     my ($c) = @_;
 
@@ -123,7 +114,8 @@ for ([ '250 2.0.0 taken', $taken ],
 
         my $name = "$verb twice, \"$final\"";
 
-        like message(client('buffered')), qr/^$told/, "$name: the client knows";
+        like message($t->connected('buffered')), qr/^$told/,
+           "$name: the client knows";
         is said(), 'EHLO MAIL RCPT BDAT QUIT', "$name: QUIT has told";
         is lines('upstream sent a reply too many'), ++$errors,
            "$name: it is in the log";
@@ -136,14 +128,15 @@ afresh();
 $mta->set(fault => { at => 'MAIL', do => 'twice' },
           on => { MAIL => '250 fine', RCPT => '250 accepted',
                   EOM => '554 a virus' });
-is message(client('buffered')), '554 5.0.0 a virus', 'replies without codes';
+is message($t->connected('buffered')), '554 5.0.0 a virus',
+   'replies without codes';
 said();
 
 # a reply that nobody has asked for is a refusal
 
 afresh();
 $mta->set(on => { MAIL => "250 2.1.0 ok\r\n550 5.7.1 no" });
-like message(client('buffered')), $taken,
+like message($t->connected('buffered')), $taken,
      'a refusal too many is not that of the recipient';
 is scalar(() = $mta->messages()), 8, 'the message is there';
 said();
@@ -153,7 +146,7 @@ said();
 afresh();
 $mta->set(fault => { at => 'RCPT', do => 'twice' }, lmtp => 1,
           on => { EOM => '552 5.2.2 mailbox is full' });
-is message(client('lmtp')), '552 5.2.2 mailbox is full', 'LMTP';
+is message($t->connected('lmtp')), '552 5.2.2 mailbox is full', 'LMTP';
 is said(), 'LHLO MAIL RCPT BDAT QUIT', 'LMTP: QUIT has told';
 
 # RCPT is asked about before: its reply comes behind the message
@@ -169,7 +162,7 @@ for my $mode (qw/ verify stream /) {
                              { at => 'EOM', do => 'hold' } ]);
 
         my $held = $mta->events('held');
-        my $c = client($mode);
+        my $c = $t->connected($mode);
 
         $c->mail('a@example.com');
         is $c->rcpt('b@example.com'), '250 2.1.0 ok', "$mode: RCPT";
@@ -187,7 +180,7 @@ afresh();
 $mta->set(on => { map { $_ => '250 ok' } qw/ MAIL RCPT EOM RSET / });
 $errors = lines('upstream');
 
-my $c = client('alike');
+my $c = $t->connected('alike');
 
 like message($c), $taken, 'replies that are alike';
 is said(), 'EHLO MAIL RCPT BDAT QUIT', 'QUIT tells';
@@ -204,7 +197,8 @@ is said(), 'MAIL RCPT BDAT QUIT', 'does, and is asked about';
 afresh();
 $mta->set(on => { map { $_ => '250 ok' } qw/ MAIL RCPT EOM / },
           fault => { at => 'QUIT', do => 'close' });
-is message($c = client('alike')), $lost, 'no reply to QUIT: it is not known';
+is message($c = $t->connected('alike')), $lost,
+   'no reply to QUIT: it is not known';
 like message($c), $taken, 'DATA helps with the next one';
 said();
 
@@ -213,9 +207,10 @@ said();
 afresh();
 $mta->set(on => { map { $_ => '250 ok' } qw/ MAIL RCPT EOM / },
           fault => { at => 'QUIT', do => 'endless', data => "250 ok\r\n" });
-is message(client('alike')), $lost, 'QUIT is answered by 250 without end';
+is message($t->connected('alike')), $lost,
+   'QUIT is answered by 250 without end';
 
 afresh();
 $mta->set(on => { map { $_ => '250 ok' } qw/ MAIL RCPT EOM / },
           fault => { at => 'QUIT', do => 'garbage', data => "354 go on\r\n" });
-is message(client('alike')), $lost, 'QUIT is answered by 354';
+is message($t->connected('alike')), $lost, 'QUIT is answered by 354';

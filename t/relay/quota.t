@@ -98,15 +98,6 @@ my $full5 = '552 5.2.2 Mailbox is full';
 my $small = '552 5.2.3 Message is larger than the mailbox may be';
 my $ok = qr/^250 2\.0\.0 OK id=/;
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # a message; its file is somewhat larger
 
 sub message {
@@ -154,7 +145,7 @@ sub box {
 
 # by size
 
-my $c = connected('size');
+my $c = $t->connected('size');
 
 like $c->send_message(to => 'a@a.example', data => message(700)), $ok, 'one';
 is sizes('a'), "2048S\n0 0\n@{[ -s((files('a'))[0]) ]} 1\n",
@@ -227,7 +218,7 @@ for ("2048S\n1 1", '', "garbage\n", "2048S\nx\n", "2048S\n-1 0\n", "2048S\n",
 
 # by number
 
-$c = connected('count');
+$c = $t->connected('count');
 
 like $c->send_message(to => 'b@a.example'), $ok, "message $_" for 1 .. 3;
 is $c->send_message(to => 'b@a.example'), $full5, 'the fourth, for good';
@@ -257,7 +248,7 @@ is sizes('b'), "3C\n" . ($own[2] + 150) . " 3\n", 'with names that tell sizes';
 
 # both
 
-$c = connected('both');
+$c = $t->connected('both');
 $c->send_message(to => 'c@a.example');
 like $c->send_message(to => 'c@a.example'), $ok, 'both';
 like sizes('c'), qr/^10240S,100C\n0 0\n\d+ 1\n\d+ 1\n\z/, 'both limits';
@@ -265,7 +256,7 @@ like sizes('c'), qr/^10240S,100C\n0 0\n\d+ 1\n\d+ 1\n\z/, 'both limits';
 
 # as others have said
 
-$c = connected('file');
+$c = $t->connected('file');
 like $c->send_message(to => 'd@a.example'), $ok, 'without a file no limit';
 is sizes('d'), undef, 'and none is made';
 
@@ -283,18 +274,19 @@ like $c->send_message(to => 'd@a.example'), $ok, 'or that there is none';
 like sizes('d'), qr/^0S\n99999 999\n\d+ 1\n\z/, 'which is added to';
 
 write_sizes('d', "1C\n1 1\n");
-is connected('file5')->send_message(to => 'd@a.example'), $full5, 'for good';
+is $t->connected('file5')->send_message(to => 'd@a.example'), $full5,
+   'for good';
 
 # and where it is off nobody asks
 
-$c = connected('off');
+$c = $t->connected('off');
 $sizes = sizes('d');
 like $c->send_message(to => 'd@a.example'), $ok, 'off: no limit';
 is sizes('d'), $sizes, 'off: not a word of it';
 
 # who gets nothing with one that fits
 
-$c = connected('size');
+$c = $t->connected('size');
 $c->mail('s@example.com', 'SIZE=900');
 is scalar(grep { $c->rcpt("$_\@a.example") =~ /^250/ } 'new1+a', 'new1+b'), 2,
    'two names of one mailbox';
@@ -304,7 +296,8 @@ is scalar(() = files('new1')), 1, 'and there once';
 # several, of which some are full
 
 for (1 .. 3) {
-    connected('size')->send_message(to => 'e1@a.example', data => message(490));
+    $t->connected('size')->send_message(to => 'e1@a.example',
+                                        data => message(490));
 }
 
 $c = $t->client('lmtp');
@@ -319,7 +312,7 @@ is_deeply [ map { s/ id=.*//r } $c->read_replies(3) ],
 is_deeply [ map { scalar(() = files($_)) } 'e1', 'e2', 'e3' ], [ 3, 1, 1 ],
     'LMTP: and what it says';
 
-$c = connected('bounce');
+$c = $t->connected('bounce');
 $c->mail('s@example.com');
 $c->rcpt("$_\@a.example") for 'e1', 'e4', 'e5';
 is $c->data(message(700)), $full, 'one is full for now: nobody gets it';
@@ -330,7 +323,7 @@ poll(sub { !(() = glob "$dir/e?/tmp/*") }, 5);
 is_deeply [ map { scalar(() = glob "$dir/$_/*/*") } 'e4', 'e5', 'reports' ],
     [ 0, 0, 0 ], 'nor is anything left';
 
-$c = connected('bounce5');
+$c = $t->connected('bounce5');
 $c->mail('s@example.com');
 $c->rcpt("$_\@a.example") for 'e1', 'e4', 'e5';
 like $c->data(message(700)), $ok, 'one is full for good: others get it';

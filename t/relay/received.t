@@ -60,7 +60,7 @@ my $date = qr/(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d [
 
 # by protocol
 
-my $c = session('smtp');
+my $c = $t->connected('smtp');
 my $whole = received($c);
 
 like $whole, qr/\AReceived: from client\.example\.com \(\[127\.0\.0\.1\]\)\r\n\tby mx\.example\.com with ESMTP\r\n\tid [0-9a-v]{16}\r\n\tfor <rcpt\@example\.com>;\r\n\t$date\r\n\z/,
@@ -71,7 +71,7 @@ ok !(grep { length > 78 } split /\r\n/, $whole =~ s/\t/ ' ' x 8/ger),
 $c->auth_plain('user', 'p4ssw0rd');
 like received($c), qr/ with ESMTPA\r\n/, 'ESMTPA';
 
-$c = session('smtp');
+$c = $t->connected('smtp');
 $c->starttls();
 $c->ehlo('tls.example.com');
 like received($c), qr/^Received: from tls\.example\.com \(.* with ESMTPS\r\n\tid \S+\r\n\tfor <rcpt\@example\.com>\r\n\ttls (?:TLS_[A-Z0-9_]+);\r\n\t$date\r\n\z/s,
@@ -87,19 +87,20 @@ like received($c), qr/^Received: from old \(.* with SMTP\r\n/s, 'SMTP';
 
 # by address
 
-$c = session('proxy',
+$c = $t->connected('proxy',
              proxy => "PROXY TCP6 2001:db8::17 2001:db8::1 1000 25\r\n");
 like received($c), qr/^Received: from client\.example\.com \(\[IPv6:2001:db8::17\]\)\r\n/,
      'IPv6';
 
-$c = session('proxy', proxy => "PROXY TCP4 192.0.2.1 192.0.2.2 1000 25\r\n");
+$c = $t->connected('proxy',
+                   proxy => "PROXY TCP4 192.0.2.1 192.0.2.2 1000 25\r\n");
 like received($c), qr/ \(\[192\.0\.2\.1\]\)\r\n/, 'PROXY protocol';
 
-$c = session('proxy',
+$c = $t->connected('proxy',
              proxy => "PROXY TCP6 ::ffff:192.0.2.1 ::1 1000 25\r\n");
 like received($c), qr/ \(\[192\.0\.2\.1\]\)\r\n/, 'IPv4 mapped into IPv6';
 
-$c = session('unix:smtp.sock');
+$c = $t->connected('unix:smtp.sock');
 like received($c), qr/^Received: from client\.example\.com\r\n\tby /,
      'unix socket';
 
@@ -109,7 +110,7 @@ like received($c), qr/^Received: from localhost\r\n\tby /,
 
 # by recipient
 
-$c = session('smtp');
+$c = $t->connected('smtp');
 like received($c, 'rewritten@example.com'),
      qr/\tfor <rewritten\@example\.com>;/, 'the address that was given';
 unlike received($c, 'postmaster'), qr/\tfor /, 'no domain';
@@ -125,18 +126,6 @@ $c->data("Subject: x\r\n\r\n");
 $mta->wait_messages(++$n);
 like +($mta->messages())[-1]{data}, qr/\tfor <one\@example\.com>;/,
      'the only one that was accepted';
-
-
-sub session {
-    my ($name, %o) = @_;
-
-    my $c = $t->client($name, %o);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
 
 
 # the field of one message

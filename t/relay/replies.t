@@ -60,20 +60,9 @@ EOC
 my $mta = $t->server('mta');
 my $busy = $t->server('busy');
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub delivered { scalar(() = $mta->messages()) }
 
-my $c = client();
+my $c = $t->connected();
 
 # at RCPT: what it says, and what the client is told
 
@@ -163,7 +152,7 @@ for my $case (
     $busy->set(on => { $verb => $reply });
     $mta->set(on => { RCPT => '250 2.1.5 Second' });
 
-    my $s = client('second');
+    my $s = $t->connected('second');
     my $n = delivered();
 
     $s->mail('a@example.com');
@@ -176,7 +165,7 @@ for my $case (
 # with no other the client is told what the server said
 
 $mta->set(on => { MAIL => '421 4.3.2 Both are busy' });
-my $s = client('second');
+my $s = $t->connected('second');
 $s->mail('a@example.com');
 is $s->rcpt('b@example.com'), '451 4.3.2 Both are busy',
    '421 of the last server: a connection of ours stays, 451';
@@ -185,7 +174,7 @@ like $s->cmd('RSET'), qr/^250/, 'it does';
 # the final reply
 
 $mta->set(on => {});
-$c = client('fresh');
+$c = $t->connected('fresh');
 
 for my $case (
     [ '452 4.3.1 Disk full', '452 4.3.1 Disk full' ],

@@ -58,21 +58,10 @@ my $big = ('x' x 78 . "\r\n") x 12_800;
 
 $t->run();
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 SKIP: {
     skip 'a tmpfs can be mounted by root only', 6 unless $mounted;
 
-    my $c = client('full');
+    my $c = $t->connected('full');
 
     is $c->send_message(data => $big), '452 4.3.1 Insufficient system storage',
        'the file system is full';
@@ -90,7 +79,7 @@ SKIP: {
 
 rename "$dir/gone", "$dir/was" or die "$dir/gone: $!\n";
 
-my $c = client('gone');
+my $c = $t->connected('gone');
 my $n = () = $mta->messages();
 
 is $c->send_message(data => $big), '451 4.3.0 Local error in processing',

@@ -89,18 +89,6 @@ my $lmtp = $t->server('lmtp', lmtp => 1, ehlo => [ qw/ PIPELINING 8BITMIME / ]);
 $t->run();
 
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-
 # what the last message there was, without our field
 
 sub content {
@@ -143,7 +131,7 @@ my %message = (
     wide => "Subject: wide\r\n\r\n" . ('y' x 300_000) . "\r\n",
 );
 
-my $c = client();
+my $c = $t->connected();
 my $n = 0;
 
 for my $name (sort keys %message) {
@@ -192,7 +180,7 @@ is content($first), "Subject: x\r\n\r\n.\r\n..a\r\n.b\r\n", 'is the same';
 
 # mended line ends
 
-my $small = client('small');
+my $small = $t->connected('small');
 
 $small->mail('s@example.com');
 $small->rcpt('a@example.com');
@@ -204,7 +192,7 @@ is content($first), "Subject: x\r\n\r\n.\r\na\r\nb\r\n",
 
 # a header that is edited on its way: what looks like an end is none
 
-my $edit = client('edit');
+my $edit = $t->connected('edit');
 my $sly = "Subject: x\r\nBcc: a\@b.example,\r\n .\r\nFrom: a\@b.example\r\n"
           . '.' . "\r\n.\r\n..\r\n\r\n.\r\n.." . ("\r\n.z" x 40_000) . "\r\n";
 
@@ -222,7 +210,7 @@ my $messages = () = $first->messages();
 
 $first->set(on => { EOM => '552 5.3.4 early' },
             fault => { at => 'EOM', do => 'early' });
-$c = client();
+$c = $t->connected();
 $c->mail('s@example.com');
 $c->rcpt('a@example.com');
 $c->cmd('DATA');
@@ -238,7 +226,7 @@ like $c->send_message(), qr/^250/, 'the session goes on';
 # our own refusal, in the middle: nobody gets it
 
 $messages = () = $first->messages();
-$small = client('small');
+$small = $t->connected('small');
 is $small->send_message(data => "Subject: big\r\n\r\n" . 'big ' x 500 . "\r\n"),
    '552 5.3.4 Message size exceeds fixed limit', 'too big';
 like $small->send_message(), qr/^250/, 'the next is not';
@@ -253,7 +241,7 @@ is $c->read_reply() =~ s/ .*//r, '550', 'a bare LF far inside';
 # the client goes away
 
 for my $how (qw/ close reset /) {
-    my $c = client();
+    my $c = $t->connected();
 
     $c->mail('s@example.com');
     $c->rcpt('a@example.com');
@@ -262,13 +250,13 @@ for my $how (qw/ close reset /) {
     $c->$how();
 }
 
-like client()->send_message(), qr/^250/, 'somebody else';
+like $t->connected()->send_message(), qr/^250/, 'somebody else';
 is scalar(() = $first->messages()) - $messages, 2,
    'there are the whole messages alone';
 
 # DATA refused: that is what DATA is told
 
-$c = client();
+$c = $t->connected();
 $first->set(on => { DATA => '451 4.3.0 no data' });
 is $c->send_message(), '451 4.3.0 no data', 'DATA is refused for now';
 $first->set(on => { DATA => '554 5.3.0 no data' });
@@ -346,11 +334,11 @@ is join(' ', map { substr $c->read_reply(), 0, 3 } 1 .. 3), '250 550 250',
 my $big = ('b' x 78 . "\r\n") x 400_000;
 
 $first->set(fault => { at => 'DATA', do => 'answer_stall' });
-$c = client();
+$c = $t->connected();
 is $c->send_message(data => $big),
    '451 4.4.2 Connection to destination server failed',
    'a server that does not take it';
 $first->set(fault => undef);
-like client('patient')->send_message(data => $big), qr/^250/,
+like $t->connected('patient')->send_message(data => $big), qr/^250/,
      '32 MB to one that does';
 is length(content($first)), length($big), 'whole';

@@ -171,20 +171,10 @@ EOC
 my $insecure = '451 4.7.5 No secure connection to the destination server';
 my $n = 0;
 
-sub client {
-    my ($port, %o) = @_;
-    my $c = $t->client($port, %o);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub send_one {
     my ($port, %o) = @_;
 
-    my $c = client($port);
+    my $c = $t->connected($port);
     my $reply = $c->send_message(%o) =~ s/ id=.*//r;
 
     $c->quit();
@@ -391,7 +381,7 @@ for my $by ('BDAT', 'DATA') {
 # REQUIRETLS, RFC 8689: TLS is not enough, it has to be verified
 
 for my $port (qw/ require require_ok /) {
-    my $c = client($port, ssl => 1);
+    my $c = $t->connected($port, ssl => 1);
 
     # first it has to be known what the next hop is able to do
 

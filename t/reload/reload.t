@@ -40,15 +40,6 @@ my $mta = $t->server('mta');
 my $big = ('x' x 78 . "\r\n") x 5_000;
 my $shutdown = '421 4.3.2 Service shutting down, closing connection';
 
-sub client {
-    my $c = $t->client('smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # A client in each of its states: what is named is done before, the rest after.
 
 my %before = (
@@ -69,7 +60,7 @@ sub prepare {
     $mta->set(on => {}, fault => undef);
 
     for my $state (sort keys %before) {
-        $c{$state} = client();
+        $c{$state} = $t->connected();
         $c{$state}->cmd($_) for @{$before{$state}};
     }
 

@@ -126,17 +126,6 @@ sub rss {
 
 sub fds { scalar(() = glob "/proc/$worker/fd/*") }
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub pipelined {
     my ($c, $data) = @_;
 
@@ -159,7 +148,7 @@ sub connections {
     my $ok = 0;
 
     for (1 .. $n) {
-        my $c = client($port);
+        my $c = $t->connected($port);
 
         $ok += pipelined($c, $data);
         $c->quit();
@@ -183,7 +172,7 @@ sub troubles {
     my ($n) = @_;
 
     for (1 .. $n) {
-        my $c = client();
+        my $c = $t->connected();
 
         $c->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.com>',
                      'RSET', 'MAIL FROM:<a@example.com>',
@@ -206,7 +195,7 @@ sub grown {
 
 connections(200, $_) for $small, $file;
 troubles(50);
-my $c = client();
+my $c = $t->connected();
 one_connection($c, 100, $_) for $small, $file;
 $c->quit();
 $c->close();
@@ -223,7 +212,7 @@ is connections(300, $file), 300, '300 messages through the temporary file';
 ok settled($fds), 'descriptors are as before';
 grown($rss, 'them');
 
-$c = client();
+$c = $t->connected();
 $rss = rss();
 is one_connection($c, 5000, $small), 5000, '5000 messages on one connection';
 grown($rss, 'them');
@@ -238,7 +227,7 @@ my $edited = "Bcc: x\@example.com\r\nFrom: a\@example.com, b\@example.com\r\n"
              . "Message-ID: 1\r\nSubject: " . 'x' x 600 . ' ' . 'y' x 600
              . "\r\n\r\nhello\r\n";
 
-$c = client('submit');
+$c = $t->connected('submit');
 one_connection($c, 100, $edited);
 $rss = rss();
 is one_connection($c, 3000, $edited), 3000, '3000 that are edited';
@@ -254,7 +243,7 @@ is connections(300, $small, 'known'), 300, '300 clients that are introduced';
 ok settled($fds), 'descriptors are as before';
 grown($rss, 'them');
 
-$c = client('known');
+$c = $t->connected('known');
 one_connection($c, 100, $small);
 $rss = rss();
 is one_connection($c, 3000, $small), 3000, '3000 messages of one';
@@ -264,7 +253,7 @@ $c->quit();
 # to a service
 
 for my $port (qw/ post posts /) {
-    $c = client($port);
+    $c = $t->connected($port);
     one_connection($c, 50, $_) for $small, $file;
     $rss = rss();
     is one_connection($c, 300, $small), 300, "300 that are POSTed: $port";
@@ -278,7 +267,7 @@ ok settled($fds), '500 sessions that end in the middle leave no descriptor';
 grown($rss, 'them');
 
 $mta->set(fault => { at => 'DATA', do => 'close' });
-$c = client();
+$c = $t->connected();
 is scalar(grep { $c->send_message() =~ /^451/; $c->transcript(clear => 1) }
           1 .. 500), 500, '500 failures of the next hop';
 grown($rss, 'them');

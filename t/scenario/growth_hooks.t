@@ -115,17 +115,6 @@ sub fds { scalar(() = glob "/proc/$worker/fd/*") }
 
 sub settled { my ($n) = @_; poll(sub { fds() == $n }, 5) or diag fds() . " not $n"; fds() == $n; }
 
-sub client {
-    my ($port) = @_;
-
-    my $c = $t->client($port || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # how many messages have this reply; nobody is left in a transaction
 
 sub messages {
@@ -169,7 +158,7 @@ my $file = "X-Old: 1\r\nSubject: big\r\n\r\n" . ('x' x 78 . "\r\n") x 1000;
 
 # all paths are walked once before anything is measured
 
-my $c = client();
+my $c = $t->connected();
 
 messages($c, 200, $_, 250) for $small, $file;
 messages($c, 50, $small, 451, '%d-none@example.com');
@@ -198,20 +187,21 @@ $c->quit();
 $http->set(fault => { at => 'RESPONSE', do => 'hold' });
 
 for my $i (1 .. 300) {
-    $c = client();
+    $c = $t->connected();
     $c->pipeline('MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.com>');
     $http->wait_held($i) or last;
     $c->reset();
 }
 
 $http->set(fault => undef);
-is messages(client(), 100, $small, 250), 100, 'after 300 clients that are gone';
+is messages($t->connected(), 100, $small, 250), 100,
+   'after 300 clients that are gone';
 grown($rss, 'them');
 ok settled($fds - 1), 'no descriptor is left of them';
 
 # a cache that is full
 
-$c = client('cached');
+$c = $t->connected('cached');
 messages($c, 1000, $small, 250, '%d@example.com');
 $rss = rss();
 is messages($c, 2000, $small, 250, 'x%d@example.com'), 2000,

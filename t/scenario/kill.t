@@ -44,15 +44,6 @@ my @ext = (ehlo => [ qw/ PIPELINING 8BITMIME / ]);
 my $first = $t->server('first', @ext);
 my $second = $t->server('second', @ext);
 
-sub client {
-    my $c = $t->client('smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # how often the message with that subject has been delivered
 
 my $number = 0;
@@ -88,7 +79,7 @@ sub begin {
 
 for my $step (qw/ EOM DATA /) {
     my $subject = 'worker ' . ++$number;
-    my $c = client();
+    my $c = $t->connected();
 
     $first->set(fault => { at => $step, do => 'silent' });
     my $before = () = $first->messages();
@@ -104,7 +95,7 @@ for my $step (qw/ EOM DATA /) {
 
     # what the client has not been told it sends again
 
-    like client()->send_message(data => message($subject)), qr/^250/,
+    like $t->connected()->send_message(data => message($subject)), qr/^250/,
          'the client tries again';
     is count($subject), $step eq 'EOM' ? 2 : 1, 'and it is there';
 }
@@ -113,7 +104,7 @@ for my $step (qw/ EOM DATA /) {
 
 {
     my $subject = 'half';
-    my $c = client();
+    my $c = $t->connected();
 
     $first->set(fault => { at => 'DATA', do => 'delay', seconds => 60 });
     begin($c, $subject, 400_000);
@@ -123,7 +114,7 @@ for my $step (qw/ EOM DATA /) {
     is count($subject), 0, 'not delivered';
     $first->set(fault => undef);
 
-    $c = client();
+    $c = $t->connected();
     $c->mail('a@example.com');
     $c->rcpt('b@example.com');
     $c->cmd('DATA');
@@ -142,7 +133,7 @@ srand 42;
 my (%acked, $sent);
 
 for my $round (1 .. 10) {
-    my @clients = map { client() } 1 .. 4;
+    my @clients = map { $t->connected() } 1 .. 4;
     my %subject;
     my $end = time() + scaled(10);
 
@@ -194,7 +185,7 @@ is join(', ', grep { $delivered{$_} > 1 } sort keys %delivered), '',
 
 # nginx as a whole
 
-my $c = client();
+my $c = $t->connected();
 
 $first->set(fault => { at => 'EOM', do => 'silent' });
 my $before = () = $first->messages();
@@ -205,11 +196,11 @@ like $c->read_reply(), qr/^\((closed|reset)\)$/, 'nginx is killed: no reply';
 is count('crash'), 1, 'at the next hop once';
 $first->set(fault => undef);
 $t->run();
-like client()->send_message(), qr/^250/, 'it starts again';
+like $t->connected()->send_message(), qr/^250/, 'it starts again';
 
 # the next hop is killed: before the end mark the other one gets it ...
 
-$c = client();
+$c = $t->connected();
 $c->mail('a@example.com');
 $c->rcpt('b@example.com');
 $c->cmd('DATA');
@@ -224,7 +215,7 @@ is count('before', $first), 0, 'it had not';
 $first->start();
 $first->set(fault => { at => 'EOM', do => 'silent' });
 $before = () = $first->messages();
-$c = client();
+$c = $t->connected();
 begin($c, 'after');
 $first->wait_messages($before + 1);
 $first->stop();

@@ -98,21 +98,12 @@ my $go = '354 End data with <CR><LF>.<CR><LF>';
 my $taken = qr/^250 2\.0\.0 OK id=[0-9a-z]+$/;
 my $ok = '250 2.0.0 OK';
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub b64 { encode_base64($_[0], '') }
 
 
 # 1. each recipient, in each transaction, is looked at
 
-my $c = connected('mx');
+my $c = $t->connected('mx');
 
 $c->dialogue('1: a second recipient is asked about like the first',
     [ 'MAIL FROM:<a@b.example>', $sender ],
@@ -170,7 +161,7 @@ is_deeply [ map { join ',', @{$_->{to}} } $mta->messages() ],
 
 my $need = '530 5.7.0 Must issue a STARTTLS command first';
 
-$c = connected('only');
+$c = $t->connected('only');
 $c->dialogue('3: "starttls only"',
     [ 'MAIL FROM:<a@b.example>', $need ],
     [ 'RCPT TO:<a@example.com>', $need ],
@@ -215,7 +206,7 @@ like $c->send_message(to => 'any@where.example'), $taken,
 
 # 5. the backend's status line counts
 
-$c = connected('500');
+$c = $t->connected('500');
 is $c->auth_plain('user@example.com', $secret),
    '454 4.7.0 Temporary authentication failure', '5: 500 is no login';
 is scalar(() = $broken->requests()), 1, '5: the backend was asked';
@@ -224,7 +215,7 @@ is $c->rcpt('any@where.example'), $denied, '5: and nothing is allowed by it';
 
 # 6. bare LF; smuggling
 
-$c = connected('mx');
+$c = $t->connected('mx');
 $c->send_raw("MAIL FROM:<a\@b.example>\n");
 is $c->read_reply(), '500 5.5.2 Bare <LF> in command, closing connection',
    '6: a bare LF ends no command';
@@ -233,7 +224,7 @@ ok $c->eof(), '6: closed';
 my $before = $mta->messages();
 
 for my $end ("\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r", "\r.\r\n") {
-    $c = connected('mx');
+    $c = $t->connected('mx');
     $c->mail('a@b.example');
     $c->rcpt('one@example.com');
     $c->cmd('DATA');
@@ -325,7 +316,7 @@ $c->dialogue('16: MAIL, SIZE, DATA',
 
 # 17. a line in the log
 
-$c = connected('mx');
+$c = $t->connected('mx');
 $c->send_message(from => 'log@b.example', to => 'one@example.com');
 
 my ($id) = $c->last_reply() =~ /id=(\w+)$/;
@@ -342,6 +333,6 @@ is $t->client('mx')->read_reply(), $greeting, '18: a greeting at once';
 # 19. a command's time is not that of all else
 
 $start = time();
-$c = connected('times');
+$c = $t->connected('times');
 is $c->read_reply(), '421 4.4.2 Timeout, closing connection', '19: a timeout';
 cmp_ok time() - $start, '<', scaled(3), '19: of its own';

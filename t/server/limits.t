@@ -91,15 +91,6 @@ my $loop = '554 5.4.6 Too many hops, mail loop';
 my $errors = '421 4.7.0 Too many errors, closing connection';
 my $unknown = '500 5.5.1 Command not recognized';
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # a message of so many octets, in lines
 
 sub of_size {
@@ -117,7 +108,7 @@ sub of_size {
 
 # size
 
-my $c = connected('size');
+my $c = $t->connected('size');
 my $limit = 100 * 1024;
 
 $c->dialogue('what is declared',
@@ -160,7 +151,7 @@ $dots .= '.' x ($limit - 2 - length $dots);
 like $c->send_message(data => $dots), $taken, 'a doubled dot does not count';
 is $c->send_message(data => "$dots."), $too_big, 'CRLF does';
 
-$c = connected('any');
+$c = $t->connected('any');
 $c->dialogue('no limit',
     [ 'MAIL FROM:<a@b.example> SIZE=99999999999', $sender ],
     [ 'RSET', $ok ],
@@ -170,11 +161,11 @@ cmp_ok(($mta->messages())[-1]{size}, '>', 5_000_000, 'it has arrived');
 
 # the default, 32 megabytes, is in EHLO
 
-is connected('default')->{ehlo}{SIZE}, 33554432, 'the default';
+is $t->connected('default')->{ehlo}{SIZE}, 33554432, 'the default';
 
 # recipients
 
-$c = connected('rcpt');
+$c = $t->connected('rcpt');
 $c->mail('a@b.example');
 $c->pipeline(map { "RCPT TO:<a$_\@b.example>" } 1 .. 102);
 
@@ -209,7 +200,7 @@ sub hops {
            . ($more // '') . "Subject: hops\r\n\r\nx\r\n";
 }
 
-$c = connected('hops');
+$c = $t->connected('hops');
 
 like $c->send_message(data => hops(5)), $taken, 'five hops';
 is $c->send_message(data => hops(6)), $loop, 'six are too many';
@@ -226,13 +217,13 @@ like $c->send_message(data => hops(5, "X-Received: from c\r\n"
 like $c->send_message(data => hops(5) . "Received: from a\r\n" x 10), $taken,
      'not in the body';
 
-$c = connected('default');
+$c = $t->connected('default');
 like $c->send_message(data => hops(100)), $taken, 'a hundred by default';
 is $c->send_message(data => hops(101)), $loop, 'and no more';
 
 # errors
 
-$c = connected('errors');
+$c = $t->connected('errors');
 $c->dialogue('four errors are forgiven',
     [ 'FOO', $unknown ],
     [ 'RCPT TO:<a@b.example>', '503 5.5.1 Need MAIL first' ],
@@ -246,13 +237,13 @@ $c->dialogue('four errors are forgiven',
 );
 ok $c->eof(), 'the fifth is the last';
 
-$c = connected('errors');
+$c = $t->connected('errors');
 $c->pipeline(('FOO') x 10);
 is_deeply [ $c->read_replies(6) ], [ ($unknown) x 5, $errors ],
           'in a batch, too';
 ok $c->eof(), 'what is behind it is not answered';
 
-$c = connected('strangers');
+$c = $t->connected('strangers');
 $c->mail('a@b.example');
 $c->rcpt("nobody$_\@b.example") for 1 .. 4;
 $c->dialogue('recipients that are refused count',
@@ -261,7 +252,7 @@ $c->dialogue('recipients that are refused count',
 );
 ok $c->eof(), 'closed';
 
-$c = connected('strangers');
+$c = $t->connected('strangers');
 $c->mail('a@b.example');
 $c->rcpt("victim$_\@elsewhere.example") for 1 .. 4;
 $c->dialogue('so do those who try to relay',
@@ -270,7 +261,7 @@ $c->dialogue('so do those who try to relay',
 );
 ok $c->eof(), 'closed';
 
-$c = connected('errors');
+$c = $t->connected('errors');
 $c->mail('a@b.example');
 $c->dialogue('not for who may relay: a list may have dead addresses',
     (map { [ "RCPT TO:<nobody$_\@b.example>", '550 5.1.1 nobody here' ] }
@@ -278,13 +269,13 @@ $c->dialogue('not for who may relay: a list may have dead addresses',
     [ 'NOOP', $ok ],
 );
 
-$c = connected('errors');
+$c = $t->connected('errors');
 $c->dialogue('nor does a size that is too big',
     (map { [ 'MAIL FROM:<a@b.example> SIZE=33554433', $too_big ] } 1 .. 20),
     [ 'NOOP', $ok ],
 );
 
-$c = connected('default');
+$c = $t->connected('default');
 $c->pipeline(('FOO') x 20);
 is_deeply [ $c->read_replies(21) ], [ ($unknown) x 20, $errors ],
           'twenty by default';

@@ -49,15 +49,6 @@ my $refused = '550 5.6.0 Message has bare <CR> or <LF>, lines must end in '
               . '<CR><LF>';
 my $taken = qr/^250 2\.0\.0 OK id=/;
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # sends data as it is, up to and with the end mark; the reply
 
 sub message {
@@ -82,7 +73,7 @@ sub arrived {
 
 # commands
 
-my $c = connected('reject');
+my $c = $t->connected('reject');
 
 for my $line ("NO\rOP", "NOOP\r", "\rNOOP", "NOOP \rQUIT", "\r",
               "MAIL FROM:<a\@b.example>\rRCPT TO:<a\@b.example>")
@@ -106,7 +97,7 @@ for my $try (
 ) {
     my ($data, $name, $before) = @$try;
 
-    $c = connected('reject');
+    $c = $t->connected('reject');
     $c->send_raw($data);
     is $c->read_reply(), $before, "$name: first" if $before;
     is $c->read_reply(), $bare_lf, $name;
@@ -115,7 +106,7 @@ for my $try (
 
 # where it is mended, LF ends a command; a CR does not
 
-$c = connected('normalise');
+$c = $t->connected('normalise');
 
 $c->dialogue('LF ends a command',
     [ \"NOOP\n", $ok ],
@@ -132,7 +123,7 @@ is_deeply [ $c->read_replies(3) ], [ ($ok) x 3 ], 'in a batch too';
 
 # DATA
 
-$c = connected('reject');
+$c = $t->connected('reject');
 
 for my $try (
     [ "Subject: x\r\n\r\na\nb", 'LF in the body' ],
@@ -153,7 +144,7 @@ is scalar(() = $mta->messages()), 0, 'nothing of these went on';
 like message($c, "Subject: good\r\n\r\nx"), $taken, 'the session goes on';
 is arrived(), "Subject: good\r\n\r\nx\r\n", 'as it should';
 
-$c = connected('normalise');
+$c = $t->connected('normalise');
 
 for my $try (
     [ "a\nb", "a\r\nb\r\n", 'LF' ],

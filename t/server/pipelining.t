@@ -62,16 +62,6 @@ my $taken = qr/^250 2\.0\.0 OK id=[0-9a-z]+$/;
 my $ok = '250 2.0.0 OK';
 my $bad = '503 5.5.1 Improper use of pipelining, closing connection';
 
-sub connected {
-    my $c = $t->client('smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-
 # One read of the socket, which has what was there at the first moment.
 
 sub read_once {
@@ -89,7 +79,7 @@ sub read_once {
 
 # a batch; its replies are in order, and come in one write
 
-my $c = connected();
+my $c = $t->connected();
 
 $c->pipeline('MAIL FROM:<a@b.example>', 'RCPT TO:<one@b.example>',
              'RCPT TO:<nobody@b.example>', 'RCPT TO:<two@b.example>', 'DATA');
@@ -116,7 +106,7 @@ is_deeply [ $c->read_replies(6) ],
 
 # a message, and behind its end the next envelope
 
-$c = connected();
+$c = $t->connected();
 
 my @envelope = ('MAIL FROM:<a@b.example>', 'RCPT TO:<one@b.example>', 'DATA');
 
@@ -135,7 +125,7 @@ is_deeply [ map { $_->{data} =~ /^Subject: (.*)\r$/m } $mta->messages() ],
 
 # many commands: more than fit into a buffer, or into a turn of the loop
 
-$c = connected();
+$c = $t->connected();
 $c->pipeline(map { "NOOP $_" } 1 .. 5000);
 
 my @replies = $c->read_replies(5000);
@@ -190,20 +180,20 @@ is $c->cmd('NOOP'), $ok, 'and the session goes on';
 
 my $count = $mta->messages();
 
-$c = connected();
+$c = $t->connected();
 $c->pipeline(@envelope, 'Subject: too early', '', 'x', '.', 'RSET');
 is_deeply [ $c->read_replies(3) ], [ $sender, $recipient, $bad ],
           'data behind DATA is refused';
 ok $c->eof(), 'and the connection closed';
 is scalar(() = $mta->messages()), $count, 'no message came of it';
 
-$c = connected();
+$c = $t->connected();
 $c->send_raw("MAIL FROM:<a\@b.example>\r\nRCPT TO:<a\@b.example>\r\nDATA\r\n.");
 is_deeply [ $c->read_replies(3) ], [ $sender, $recipient, $bad ],
           'even a single octet is';
 ok $c->eof(), 'closed';
 
-$c = connected();
+$c = $t->connected();
 $c->pipeline('STARTTLS', 'MAIL FROM:<evil@b.example>',
              'RCPT TO:<one@b.example>', 'DATA');
 is $c->read_reply(), $bad, 'a command behind STARTTLS is refused';
@@ -211,7 +201,7 @@ ok $c->eof(), 'and the connection closed';
 
 my $auth = 'AUTH PLAIN ' . encode_base64("\0user\0s3cret", '');
 
-$c = connected();
+$c = $t->connected();
 $c->pipeline($auth, 'MAIL FROM:<evil@b.example>');
 is $c->read_reply(), $bad, 'a command behind AUTH is refused';
 ok $c->eof(), 'and the connection closed';
@@ -221,7 +211,7 @@ is scalar(() = $http->requests()), 0, 'before anybody was asked';
 # A command in clear that comes after the 220 to STARTTLS, before the handshake,
 # is no command: the handshake fails of it.
 
-$c = connected();
+$c = $t->connected();
 is $c->cmd('STARTTLS'), '220 2.0.0 Ready to start TLS', 'STARTTLS';
 $c->pipeline('MAIL FROM:<evil@b.example>', 'NOOP');
 unlike $c->read_reply(), qr/^[245]\d\d /, 'what follows in clear is no command';
@@ -229,7 +219,7 @@ ok $c->eof(), 'closed';
 
 # where STARTTLS is refused, what is behind it is so too
 
-$c = connected();
+$c = $t->connected();
 $c->pipeline('MAIL FROM:<a@b.example>', 'STARTTLS', 'RSET');
 is_deeply [ $c->read_replies(2) ], [ $sender, $bad ],
           'STARTTLS in the middle of a batch';
@@ -240,7 +230,7 @@ is scalar(grep { /evil/ } $mta->commands()), 0,
 
 # a batch in TLS
 
-$c = connected();
+$c = $t->connected();
 $c->starttls();
 $c->ehlo();
 $c->pipeline(@envelope);

@@ -83,15 +83,6 @@ my $eight =
     '550 5.6.0 Message has 8-bit octets in its header without SMTPUTF8';
 my $long = '550 5.6.0 Message has too long a line';
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 sub body_of { (($_[0]->messages())[-1]{data} =~ /\A.*?\r\n(?=Subject)(.*)\z/s)[0] }
 
 # a message to the server, by DATA; whether it got to the next hop
@@ -114,7 +105,7 @@ my %nuls = (
     'the last octet' => "Subject: a\r\n\r\n\0",
 );
 
-my $c = connected('default');
+my $c = $t->connected('default');
 
 refused($c, "NUL $_", $nul, data => $nuls{$_}) for sort keys %nuls;
 
@@ -131,14 +122,14 @@ like $c->bdat("Subject: a\r\n\r\nb\0c", 1), $taken, 'BINARYMIME may have it';
 like $c->send_message(data => "Subject: gr\xc3\xbcn\r\n\r\n" . 'x' x 100_000),
      $taken, 'by default headers may be 8-bit, and lines long';
 
-$c = connected('lax');
+$c = $t->connected('lax');
 like $c->send_message(data => $nuls{'in the body'}), $taken, 'smtp_nul accept';
 is body_of($mta), $nuls{'in the body'}, 'it is not changed';
 
 
 # 8-bit in headers
 
-$c = connected('strict');
+$c = $t->connected('strict');
 
 refused($c, '8-bit in a header', $eight,
         data => "Subject: gr\xc3\xbcn\r\n\r\na\r\n",
@@ -176,7 +167,7 @@ is $c->bdat('x' x 600, 1), $long, 'a line that goes over chunks';
 
 # commands
 
-$c = connected('commands');
+$c = $t->connected('commands');
 $c->dialogue('commands are counted',
     (map { [ 'NOOP', $ok ] } 1 .. 5),
     [ 'NOOP', '421 4.7.0 Too many commands, closing connection' ],
@@ -185,7 +176,7 @@ ok $c->eof(), 'closed';
 
 my $idle = '421 4.7.0 Too many commands without a message, closing connection';
 
-$c = connected('idle');
+$c = $t->connected('idle');
 $c->dialogue('those that bring no message nearer',
     [ 'NOOP', $ok ],
     [ 'VRFY a', qr/^252 / ],
@@ -194,7 +185,7 @@ $c->dialogue('those that bring no message nearer',
 );
 ok $c->eof(), 'closed';
 
-$c = connected('idle');
+$c = $t->connected('idle');
 $c->dialogue('a message does away with them',
     [ 'NOOP', $ok ],
     [ 'RSET', $ok ],
@@ -208,14 +199,14 @@ $c->dialogue('a message does away with them',
 );
 ok $c->eof(), 'closed';
 
-$c = connected('default');
+$c = $t->connected('default');
 $c->pipeline(('NOOP') x 1000);
 is +($c->read_replies(1000))[999], $idle, 'a thousand with EHLO by default';
 
 
 # messages
 
-$c = connected('messages');
+$c = $t->connected('messages');
 is $c->{ehlo}{LIMITS}, 'RCPTMAX=1000 MAILMAX=3', 'they are told';
 like $c->send_message(), $taken, 'one';
 $c->mail('a@b.example');
@@ -230,7 +221,7 @@ ok $c->eof(), 'closed';
 
 my $refused = '421 4.7.0 Too many refused recipients, closing connection';
 
-$c = connected('refused');
+$c = $t->connected('refused');
 $c->dialogue('refused recipients, of all transactions',
     [ 'MAIL FROM:<a@b.example>', $sender ],
     [ 'RCPT TO:<nobody@b.example>', $nobody ],

@@ -44,16 +44,7 @@ my $ok = '250 2.0.0 OK';
 my $unknown = '500 5.5.1 Command not recognized';
 my $taken = qr/^250 2\.0\.0 OK id=/;
 
-sub connected {
-    my $c = $t->client($_[0]);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
-my $c = connected('slow');
+my $c = $t->connected('slow');
 my $start = time();
 
 is $c->cmd('FOO'), $unknown, 'the error is answered';
@@ -84,13 +75,13 @@ cmp_ok time() - $start, '>', 0.25, 'after a while';
 
 # nobody else waits; and no worker
 
-my $long = connected('long');
+my $long = $t->connected('long');
 
 is $long->cmd('FOO'), $unknown, 'a long wait';
 $long->send_line('NOOP');
-like connected('slow')->send_message(), $taken, 'others are served';
+like $t->connected('slow')->send_message(), $taken, 'others are served';
 
-my $last = connected('long');
+my $last = $t->connected('long');
 
 $last->mail('a@b.example');
 $last->rcpt('a@b.example');

@@ -61,15 +61,6 @@ my $not = '502 5.5.1 Command not implemented';
 my $commands = '214 2.0.0 Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP '
                . 'QUIT VRFY HELP';
 
-sub connected {
-    my $c = $t->client($_[0] || 'smtp');
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # the arguments that have not the reply
 
 sub others {
@@ -88,7 +79,7 @@ my @wrong = ('@@', '@', '<user@example.com', 'user@example.com>', '<>',
 
 my @utf8 = ('üser', '<üser@example.com>', 'user@exämple.com', '"ü"');
 
-my $c = connected();
+my $c = $t->connected();
 
 is others($c, $perhaps, @right), '', 'nothing is told of an address';
 is others($c, $syntax, '', @wrong), '', 'what is none is refused';
@@ -129,7 +120,7 @@ like $c->last_reply(), qr/^250 HELP$/m, 'HELP is, RFC 5321, 4.1.1.1';
 
 # without SMTPUTF8: switched off, or after HELO
 
-$c = connected('ascii');
+$c = $t->connected('ascii');
 is others($c, $perhaps, @right), '', 'addresses without SMTPUTF8';
 is others($c, $syntax, @utf8, 'user SMTPUTF8'), '', 'and no UTF-8 then';
 
@@ -141,13 +132,13 @@ is others($c, $syntax, @utf8), '', 'no UTF-8 after HELO';
 
 # off
 
-$c = connected('off');
+$c = $t->connected('off');
 is others($c, $not, @right, @wrong, ''), '', 'off';
 is $c->cmd('HELP'), $commands =~ s/ VRFY//r, 'off: HELP does not name it';
 
 # HELP can be switched off as well
 
-$c = connected('ascii');
+$c = $t->connected('ascii');
 ok !exists $c->{ehlo}{HELP}, 'without HELP';
 is $c->cmd('HELP'), $not, 'it is not there';
 

@@ -132,17 +132,6 @@ my $no_rcpt_domain = '554 5.1.2 Recipient\'s domain is not fully qualified';
 my $taken = qr/^250 2\.0\.0 OK id=/;
 
 
-sub connected {
-    my ($port) = @_;
-
-    my $c = $t->client($port);
-
-    $c->read_reply();
-    $c->ehlo();
-
-    return $c;
-}
-
 # as that user; the headers are the service's
 
 sub logged_in {
@@ -151,7 +140,7 @@ sub logged_in {
     $http->set(on => { '/auth' => { headers => [ 'Auth-Status' => 'OK',
                                                  @headers ] } });
 
-    my $c = connected($port);
+    my $c = $t->connected($port);
 
     $c->cmd('AUTH PLAIN ' . encode_base64("\0$user\0password", ''))
         =~ /^235/ or die "not logged in";
@@ -174,7 +163,7 @@ sub from {
 
 # who has not logged in
 
-my $c = connected('submit');
+my $c = $t->connected('submit');
 
 is $c->mail('user@example.com'), $need_auth, 'MAIL needs a login';
 is $c->mail(''), $need_auth, 'for the null sender, too';
@@ -199,17 +188,17 @@ is $c->cmd('MAIL FROM:<user@example.com>'), '503 5.5.1 Send EHLO or HELO first',
 $c->cmd('HELO client.example.com');
 is $c->cmd('MAIL FROM:<user@example.com>'), $need_auth, 'after HELO';
 
-$c = connected('submit');
+$c = $t->connected('submit');
 $c->pipeline('MAIL FROM:<user@example.com>', 'RCPT TO:<a@b.example>', 'DATA');
 is_deeply [ map { substr $_, 0, 3 } $c->read_replies(3) ], [ 530, 503, 503 ],
    'a pipeline without a login';
 
-ok !exists connected('submit')->{ehlo}{ETRN}, 'ETRN is not offered';
+ok !exists $t->connected('submit')->{ehlo}{ETRN}, 'ETRN is not offered';
 is logged_in('submit', 'user@example.com')->cmd('ETRN example.com'),
    '502 5.5.1 Command not implemented', 'nor is it there';
-is connected('plain')->{ehlo}{ETRN}, '', 'but to others';
+is $t->connected('plain')->{ehlo}{ETRN}, '', 'but to others';
 
-is connected('login')->mail('user@example.com'), $need_auth,
+is $t->connected('login')->mail('user@example.com'), $need_auth,
    'a login can be demanded without the profile';
 is logged_in('login', 'user')->mail('other@sales'), $sender,
    'and nothing else is';
@@ -367,7 +356,7 @@ is from(logged_in('submit', 'me@example.com', 'Auth-User' => 'user'),
 
 # XCLIENT
 
-$c = connected('submit');
+$c = $t->connected('submit');
 $c->cmd('XCLIENT LOGIN=user@example.com');
 $c->ehlo();
 is from($c, 'user@example.com'), $sender, 'a login by XCLIENT is one';
@@ -375,7 +364,7 @@ is from($c, 'other@example.com'), $denied, 'with the name as address';
 
 # without the profile, and without its parts
 
-is connected('plain')->mail('other@example'), $sender,
+is $t->connected('plain')->mail('other@example'), $sender,
    'without the profile nothing is asked';
 is from(logged_in('plain', 'user@example.com'), 'other@example'), $sender,
    'nor of a user';
@@ -384,12 +373,12 @@ is from($c, 'sales@example.com'), $sender, 'but a list is kept to';
 is from($c, 'user@example.com'), $denied, 'in any case';
 is from($c, 'sales+x@example.com'), $denied, 'without a delimiter';
 
-is connected('loose')->mail('other@example'), $sender,
+is $t->connected('loose')->mail('other@example'), $sender,
    'each part can be switched off';
 is from(logged_in('loose', 'user@example.com', @list), 'a@b'), $sender,
    'the check of senders, too';
 
-$c = connected('trusted');
+$c = $t->connected('trusted');
 is $c->mail('other@example'), $no_domain,
    'smtp_relay_from does without a login';
 is $c->mail('other@example.com'), $sender, 'and who it is is not known';

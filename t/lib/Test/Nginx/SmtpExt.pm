@@ -230,6 +230,20 @@ sub client {
 }
 
 
+# one that was greeted and has said EHLO
+
+sub connected {
+    my ($self, $name, %o) = @_;
+
+    my $c = $self->client($name // 'smtp', %o);
+
+    $c->read_reply();
+    $c->ehlo();
+
+    return $c;
+}
+
+
 sub server {
     my ($self, $name, %o) = @_;
 
