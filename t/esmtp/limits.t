@@ -296,7 +296,7 @@ $mta{parts}->set(on => {});
 
 # each needs a connection at the same time
 
-$c = connected('tight');
+$c = $t->connected('tight');
 $before = $mta{parts}->messages();
 
 $c->dialogue('several transactions: not more than there may be connections',
