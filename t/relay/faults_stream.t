@@ -66,7 +66,7 @@ BODY        close          b b b b
 BODY        reset          b b b b
 BODY        stall          b b b b
 BODY        sip            b b b b
-BODY        garbage        bL bL bL bL
+BODY        garbage        bLl bLl bLl bLl
 BODY        endless        bL bL bL bL
 BODY        250 2.0.0 taken, then stall  b b b b
 BODY        452 4.3.1 full, then close   r r r r

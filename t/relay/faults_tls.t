@@ -107,7 +107,7 @@ BODY        close          o o b o
 BODY        reset          o o b o
 BODY        stall          o o b o
 BODY        sip            o o b o
-BODY        garbage        o o bL o
+BODY        garbage        oLl oLl bLl oLl
 BODY        endless        o o bL o
 BODY        250 2.0.0 taken, then stall  l l b l
 BODY        452 4.3.1 full, then close   r r r r

@@ -66,7 +66,7 @@ BODY        close          o o o o
 BODY        reset          o o o o
 BODY        stall          o o o o
 BODY        sip            o o o o
-BODY        garbage        o o o o
+BODY        garbage        oLl oLl oLl oLl
 BODY        endless        o o o o
 BODY        250 2.0.0 taken, then stall  l l l l
 BODY        452 4.3.1 full, then close   r r r r
