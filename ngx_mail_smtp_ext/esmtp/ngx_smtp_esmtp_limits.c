@@ -89,8 +89,9 @@ ngx_smtp_esmtp_limits_advertise(ngx_smtp_session_t *s, u_char **p,
 
 
 /*
- * What no next hop takes more of in a transaction, as far as they are known,
- * where a transaction has one of them only; 0: there is no such limit.
+ * What no next hop takes more of, in as many transactions as a message may
+ * have, as far as they are known, where it has one of them only; 0: there is
+ * no such limit.
  */
 
 static ngx_uint_t
@@ -122,7 +123,7 @@ ngx_smtp_esmtp_limits_next_hops(ngx_smtp_session_t *s)
         max = ngx_max(max, caps->rcpt_max);
     }
 
-    return max;
+    return max * s->service->max_destinations;
 }
 
 

@@ -121,7 +121,9 @@ ngx_smtp_deliver_joins(ngx_smtp_tx_t *tx, ngx_uint_t n, ngx_uint_t same)
 
     told = ngx_smtp_deliver_told(tx);
 
-    if (n == 0 || (n == 1 && same && !dest->type->each)) {
+    /* one destination, be it in several transactions */
+
+    if (n == 0 || (n == same && !dest->type->each)) {
 
         if (!told) {
             tx->mixed = NGX_SMTP_MIXED_NEVER;
@@ -172,16 +174,12 @@ ngx_smtp_deliver_told(ngx_smtp_tx_t *tx)
 
 /*
  * How many transactions with a next hop there may be that takes no more
- * recipients in one (RFC 9422, 4): as many as destinations, if what comes of
- * several can be told; else the recipient is answered 452.
+ * recipients in one (RFC 9422, 4): as many as destinations.  Where one reply
+ * has to be true for all they end together, or not at all.
  */
 
 static ngx_uint_t
 ngx_smtp_deliver_parts(ngx_smtp_tx_t *tx, ngx_uint_t n, ngx_uint_t same)
 {
-    if (tx->mixed == NGX_SMTP_MIXED_NEVER || !ngx_smtp_deliver_told(tx)) {
-        return 1;
-    }
-
     return same + (n < tx->session->service->max_destinations);
 }

@@ -14,7 +14,7 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(65);
+$t->plan(69);
 
 my %mta = (
     rcpt => $t->server('rcpt', ehlo => [ 'PIPELINING', 'LIMITS RCPTMAX=3' ]),
@@ -117,6 +117,15 @@ mail {
     }
 
     server {
+        listen     127.0.0.1:%%PORT_single%%;
+        protocol   smtp_ext;
+        smtp_pass  mta_parts;
+
+        smtp_max_destinations  2;
+        smtp_recipient  \@else.example  { smtp_pass mta_more; }
+    }
+
+    server {
         listen     127.0.0.1:%%PORT_split%%;
         protocol   smtp_ext;
         smtp_pass  mta_parts;
@@ -143,6 +152,16 @@ my $many = '452 4.5.3 Too many recipients';
 
 sub to_of { join ' ', @{($_[0]->messages())[-1]{to}} }
 
+# who has each message from that one on
+
+sub parts {
+    my ($name, $from) = @_;
+    my @messages = $mta{$name}->messages();
+
+    return join ' | ', sort map { join ' ', @{$_->{to}} }
+                       @messages[$from .. $#messages];
+}
+
 # MAIL commands of each connection
 
 sub mails {
@@ -167,32 +186,24 @@ is $t->connected('3')->{ehlo}{LIMITS}, 'MAILMAX=7', 'but another limit is';
 
 my $c = $t->connected('v_rcpt');
 
-$c->dialogue('RCPTMAX: those that it takes',
+$c->dialogue('RCPTMAX: more than it takes in a transaction',
     [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
-    [ 'RCPT TO:<1@a.example>', $recipient ],
-    [ 'RCPT TO:<2@a.example>', $recipient ],
-    [ 'RCPT TO:<3@a.example>', $recipient ],
-    [ 'RCPT TO:<4@a.example>', $many ],
-    [ 'RCPT TO:<5@a.example>', $many ],
+    (map { [ "RCPT TO:<$_\@a.example>", $recipient ] } 1 .. 5),
     [ 'DATA', qr/^354 / ],
     [ "x\r\n.", $taken ],
 );
-is to_of($mta{rcpt}), '1@a.example 2@a.example 3@a.example', 'have it';
-is scalar(grep { /4\@a|5\@a/ } $mta{rcpt}->commands()), 0,
-   'the others were not even said';
-
-like $c->send_message(to => [ map { "$_\@a.example" } 4 .. 5 ]), $taken,
-     'and come in a transaction of their own';
-is mails($mta{rcpt}), '2', 'on the same connection';
+is parts('rcpt', 0), '1@a.example 2@a.example 3@a.example | '
+                     . '4@a.example 5@a.example', 'have it, in two of them';
 
 # what no next hop takes is not promised, once that is known
 
-is $t->connected('v_rcpt')->{ehlo}{LIMITS}, 'RCPTMAX=3', 'EHLO says the limit';
+is $t->connected('v_rcpt')->{ehlo}{LIMITS}, 'RCPTMAX=30',
+   'EHLO says the limit of smtp_max_destinations transactions';
 
 $c = $t->connected('two');
 is $c->{ehlo}{LIMITS}, 'RCPTMAX=1000', 'of two next hops one is not known';
 like $c->send_message(to => 'x@more.example'), $taken, 'it is asked';
-is $t->connected('two')->{ehlo}{LIMITS}, 'RCPTMAX=5',
+is $t->connected('two')->{ehlo}{LIMITS}, 'RCPTMAX=50',
    'then it is the larger limit';
 is $t->connected('report')->{ehlo}{LIMITS}, 'RCPTMAX=1000',
    'a message for several destinations has no such limit';
@@ -208,11 +219,12 @@ $c->dialogue('RCPTMAX: with refused ones',
     [ 'RCPT TO:<no3@a.example>', '550 5.1.1 no' ],
     [ 'RCPT TO:<4@a.example>', $recipient ],
     [ 'RCPT TO:<5@a.example>', $recipient ],
-    [ 'RCPT TO:<6@a.example>', $many ],
+    [ 'RCPT TO:<6@a.example>', $recipient ],
     [ 'DATA', qr/^354 / ],
     [ "x\r\n.", $taken ],
 );
-is to_of($mta{picky}), '2@a.example 4@a.example 5@a.example', 'are delivered';
+is parts('picky', 0), '2@a.example 4@a.example 5@a.example | 6@a.example',
+   'are delivered';
 
 my ($most, $n) = (0, 0);
 
@@ -233,7 +245,7 @@ $c->dialogue('buffered: RCPTMAX that is known',
     [ 'RCPT TO:<1@a.example>', '250 2.1.5 Recipient OK' ],
     [ 'RCPT TO:<2@a.example>', '250 2.1.5 Recipient OK' ],
     [ 'RCPT TO:<3@a.example>', '250 2.1.5 Recipient OK' ],
-    [ 'RCPT TO:<4@a.example>', $many ],
+    [ 'RCPT TO:<4@a.example>', '250 2.1.5 Recipient OK' ],
     [ 'DATA', qr/^354 / ],
     [ "x\r\n.", $taken ],
 );
@@ -244,35 +256,59 @@ is $c->send_message(to => [ '1@a.example', '2@a.example', '3@a.example' ]),
    $many, 'buffered: the first time it is the message';
 is scalar($mta{both}->messages()), 0, 'buffered: nobody has it';
 like $c->cmd('RSET'), qr/^250/, 'buffered: and the next time';
-is $c->send_message(to => [ '1@a.example', '2@a.example', '3@a.example' ]),
-   $many, 'buffered: the recipient';
-like $c->data("x\r\n"), $taken, 'buffered: the others get it';
-is to_of($mta{both}), '1@a.example 2@a.example', 'buffered: only these';
+like $c->send_message(to => [ '1@a.example', '2@a.example', '3@a.example' ]),
+   $taken, 'buffered: it is known';
+is parts('both', 0), '1@a.example 2@a.example | 3@a.example',
+   'buffered: in two transactions';
 
-# where the outcome of several transactions can be told, there are several
+# one reply for all: they end together, or not at all
 
-sub parts {
-    my ($from) = @_;
-    my @messages = $mta{parts}->messages();
+my @three = map { "$_\@a.example" } 1 .. 3;
 
-    return join ' | ', sort map { join ' ', @{$_->{to}} }
-                       @messages[$from .. $#messages];
+$c = $t->connected('single');
+
+$c->dialogue('one reply for all: as many as there may be destinations',
+    [ 'MAIL FROM:<>', '250 2.1.0 Sender OK' ],
+    (map { [ "RCPT TO:<$_\@a.example>", $recipient ] } 1 .. 4),
+    [ 'RCPT TO:<5@a.example>', $many ],
+    [ 'RCPT TO:<6@else.example>', '452 4.5.3 Recipient has another '
+                                  . 'destination, send it in a new transaction' ],
+    [ 'DATA', qr/^354 / ],
+    [ "x\r\n.", $taken ],
+);
+is parts('parts', 0), '1@a.example 2@a.example | 3@a.example 4@a.example',
+   'have it';
+
+my $before = $mta{parts}->messages();
+
+for my $reply ('451 4.3.0 later', '554 5.6.0 no') {
+    $mta{parts}->set(on => { DATA => [ '354 go on', $reply ] });
+    is $c->send_message(to => \@three), $reply,
+       "one reply for all: $reply in one of the transactions";
+    is $mta{parts}->messages(), $before, 'nobody has it';
+
+    $mta{parts}->set(on => { EOM => [ '250 2.0.0 taken', $reply ] });
+    is $c->send_message(to => \@three), $reply, "$reply at the very end";
+    is $mta{parts}->messages(), $before += 2, 'is told to the client';
 }
+
+$mta{parts}->set(on => {});
+
+# where the outcome of several transactions can be told
 
 $c = $t->connected('split');
 
-my $before = $mta{parts}->messages();
+$before = $mta{parts}->messages();
 
 $c->dialogue('several transactions: as many as there may be destinations',
     [ 'MAIL FROM:<s@a.example>', '250 2.1.0 Sender OK' ],
     (map { [ "RCPT TO:<$_\@a.example>", $recipient ] } 1 .. 6),
     [ 'RCPT TO:<7@a.example>', $many ],
-    [ 'RCPT TO:<8@a.example> NOTIFY=NEVER',
-      '452 4.5.3 Recipient has another destination, send it in a new transaction' ],
+    [ 'RCPT TO:<8@a.example> NOTIFY=NEVER', $many ],
     [ 'DATA', qr/^354 / ],
     [ "x\r\n.", $taken ],
 );
-is parts($before),
+is parts('parts', $before),
    '1@a.example 2@a.example | 3@a.example 4@a.example | '
    . '5@a.example 6@a.example', 'have it, two and two';
 
@@ -306,7 +342,7 @@ $c->dialogue('several transactions: not more than there may be connections',
     [ 'DATA', qr/^354 / ],
     [ "x\r\n.", $taken ],
 );
-is parts($before), '1@a.example 2@a.example | 3@a.example 4@a.example',
+is parts('parts', $before), '1@a.example 2@a.example | 3@a.example 4@a.example',
    'have it';
 
 $c = $t->client('lmtp');
@@ -318,7 +354,7 @@ is $c->rcpt("$_\@a.example"), '250 2.1.5 Recipient OK', "LMTP: recipient $_"
     for 1 .. 3;
 like $c->data("x\r\n"), $taken, 'LMTP: the first reply';
 like $c->read_reply(), $taken, "LMTP: reply $_" for 2 .. 3;
-is parts($before), '1@a.example 2@a.example | 3@a.example',
+is parts('parts', $before), '1@a.example 2@a.example | 3@a.example',
    'LMTP: in two transactions';
 
 # MAILMAX
@@ -351,7 +387,7 @@ for (1 .. 3) {
          "MAILMAX=1, message $_";
 }
 
-is mails($mta{both}), '1 1 1 1',
+is mails($mta{both}), '1 1 1 1 1',
    'one for each connection';
 
 # RCPTDOMAINMAX
@@ -364,15 +400,14 @@ $c->dialogue('RCPTDOMAINMAX: recipients of as many domains',
     [ 'RCPT TO:<2@A.EXAMPLE>', $recipient ],
     [ 'RCPT TO:<3@b.example>', $recipient ],
     [ 'RCPT TO:<4@a.example>', $recipient ],
-    [ 'RCPT TO:<5@c.example>', $many ],
+    [ 'RCPT TO:<5@c.example>', $recipient ],
     [ 'RCPT TO:<6@b.example>', $recipient ],
     [ 'DATA', qr/^354 / ],
     [ "x\r\n.", $taken ],
 );
-is scalar(@{($mta{domain}->messages())[-1]{to}}), 5, 'have it';
-like $c->send_message(to => '5@c.example'), $taken, 'the other';
-is mails($mta{domain}), '1 1',
-   'is said on another connection: the limit is the session\'s';
+is parts('domain', 0), '1@a.example 2@A.EXAMPLE 3@b.example 4@a.example '
+                       . '6@b.example | 5@c.example',
+   'have it, the others in a session of their own';
 
 $c = $t->connected('v_pickier');
 
@@ -381,7 +416,7 @@ $c->dialogue('RCPTDOMAINMAX: a refused one uses up its domain',
     [ 'RCPT TO:<no@b.example>', '550 5.1.1 no' ],
     [ 'RCPT TO:<1@a.example>', $recipient ],
     [ 'RCPT TO:<no@a.example>', '550 5.1.1 no' ],
-    [ 'RCPT TO:<no@c.example>', $many ],
+    [ 'RCPT TO:<no@c.example>', '550 5.1.1 no' ],
     [ 'DATA', qr/^354 / ],
     [ "x\r\n.", $taken ],
 );
@@ -394,7 +429,7 @@ for my $e ($mta{pickier}->events('command')) {
 
 is join(' ', map { join '+', sort keys %{$domains{$_}} }
                  sort { $a <=> $b } keys %domains),
-   'b.example a.example a.example', 'in its session';
+   'b.example a.example c.example a.example', 'in its session';
 
 # nonsense is no limit
 
