@@ -134,6 +134,8 @@ struct ngx_smtp_delivery_s {
     unsigned                     hold:1;
     unsigned                     ready:1;    /* stands before its commit() */
     unsigned                     done:1;     /* its verdict stands */
+    unsigned                     full:1;     /* ... for its server takes fewer
+                                                in a transaction */
 };
 
 

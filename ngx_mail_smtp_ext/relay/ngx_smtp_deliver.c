@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include <ngx_smtp_core.h>
 #include <ngx_smtp_esmtp.h>
+#include <ngx_smtp_deliver.h>
 #include <ngx_smtp_report.h>
 
 
@@ -31,6 +32,7 @@ typedef struct {
     ngx_smtp_op_t     wait;          /* for ready ones, for the report */
 
     ngx_uint_t        committed;
+    ngx_uint_t        divided;       /* times */
 } ngx_smtp_deliver_t;
 
 
@@ -51,6 +53,8 @@ static void ngx_smtp_deliver_open_cancel(ngx_smtp_op_t *op);
 static void ngx_smtp_deliver_start(ngx_smtp_deliver_t *deliver,
     ngx_smtp_delivery_t *d);
 static void ngx_smtp_deliver_done(ngx_smtp_op_t *op);
+static ngx_int_t ngx_smtp_deliver_divide(ngx_smtp_deliver_t *deliver,
+    ngx_smtp_delivery_t *d);
 static void ngx_smtp_deliver_ready(ngx_smtp_delivery_t *d);
 static void ngx_smtp_deliver_woken(ngx_smtp_op_t *op);
 static void ngx_smtp_deliver_next(ngx_smtp_deliver_t *deliver);
@@ -243,6 +247,10 @@ ngx_smtp_deliver_done(ngx_smtp_op_t *op)
     d = (ngx_smtp_delivery_t *) ((u_char *) op
                                  - offsetof(ngx_smtp_delivery_t, op));
 
+    if (d->full && ngx_smtp_deliver_divide(op->data, d) == NGX_OK) {
+        return;
+    }
+
     /* nobody took it: whatever was said before is no 2xx */
 
     if (op->rc == NGX_ERROR || d->verdict.code == 0) {
@@ -252,6 +260,65 @@ ngx_smtp_deliver_done(ngx_smtp_op_t *op)
     d->done = 1;
 
     ngx_smtp_deliver_next(op->data);
+}
+
+
+/*
+ * Its server takes fewer recipients in a transaction, which was not known when
+ * they were named: the others go there in another one (RFC 9422, 4).  Nothing
+ * has been said to anybody yet.
+ */
+
+static ngx_int_t
+ngx_smtp_deliver_divide(ngx_smtp_deliver_t *deliver, ngx_smtp_delivery_t *d)
+{
+    ngx_int_t            rc;
+    ngx_queue_t         *q;
+    ngx_smtp_tx_t       *tx;
+    ngx_smtp_verdict_t   verdict;
+
+    tx = deliver->tx;
+    d->full = 0;
+
+    /* what servers say of themselves need not have an end */
+
+    if (deliver->committed || d->dest->caps == NULL
+        || deliver->divided++ == tx->session->service->max_destinations)
+    {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_smtp_deliver_part(d);
+
+    if (rc == NGX_OK) {
+        ngx_memzero(&d->verdict, sizeof(ngx_smtp_verdict_t));
+    }
+
+    verdict = d->verdict;
+
+    ngx_smtp_deliveries_each(q, tx) {
+        d = ngx_smtp_deliveries_data(q);
+
+        if (d->nrcpts == 0 || d->done || d->op.active) {
+            continue;
+        }
+
+        /* this one, and those that are new */
+
+        if (rc != NGX_OK) {
+            d->verdict = verdict;
+            d->done = 1;
+            continue;
+        }
+
+        d->ready_handler = ngx_smtp_deliver_ready;
+        d->op.data = deliver;
+        d->hold = 1;
+
+        ngx_smtp_deliver_start(deliver, d);
+    }
+
+    return rc;
 }
 
 

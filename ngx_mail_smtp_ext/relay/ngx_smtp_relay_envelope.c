@@ -87,6 +87,12 @@ ngx_smtp_relay_envelope(ngx_smtp_relay_t *relay)
     if (ngx_smtp_esmtp_check(&client->caps, relay->tx, &relay->failure)
         != NGX_OK)
     {
+        relay->delivery->full = relay->deliver && !relay->stream
+                                && ngx_smtp_esmtp_room(&client->caps,
+                                                       relay->tx,
+                                                       &relay->failure)
+                                   != NGX_OK;
+
         ngx_smtp_relay_finish(relay);
         return NGX_OK;
     }

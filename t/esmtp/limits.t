@@ -14,11 +14,12 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(69);
+$t->plan(80);
 
 my %mta = (
     rcpt => $t->server('rcpt', ehlo => [ 'PIPELINING', 'LIMITS RCPTMAX=3' ]),
     more => $t->server('more', ehlo => [ 'LIMITS RCPTMAX=5' ]),
+    one => $t->server('one', ehlo => [ 'LIMITS RCPTMAX=1' ]),
     mail => $t->server('mail', ehlo => [ 'PIPELINING', 'LIMITS MAILMAX=2' ]),
     both => $t->server('both', ehlo => [ 'LIMITS mailmax=1 Rcptmax=2 X=y Z' ]),
     domain => $t->server('domain', ehlo => [ 'LIMITS RCPTDOMAINMAX=2' ]),
@@ -114,6 +115,26 @@ mail {
 
         smtp_mixed_result      bounce mta_more;
         smtp_max_destinations  9;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_few%%;
+        protocol   smtp_ext;
+        smtp_pass  mta_one;
+
+        smtp_pass_mode         buffered;
+        smtp_max_destinations  2;
+    }
+
+    smtp_upstream group {
+        server  127.0.0.1:%%PORT_more%%;
+        server  127.0.0.1:%%PORT_rcpt%%  backup;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_group%%;
+        protocol   smtp_ext;
+        smtp_pass  group;
     }
 
     server {
@@ -252,14 +273,39 @@ $c->dialogue('buffered: RCPTMAX that is known',
 
 $c = $t->connected('b_both');
 
-is $c->send_message(to => [ '1@a.example', '2@a.example', '3@a.example' ]),
-   $many, 'buffered: the first time it is the message';
-is scalar($mta{both}->messages()), 0, 'buffered: nobody has it';
-like $c->cmd('RSET'), qr/^250/, 'buffered: and the next time';
+like $c->send_message(to => [ '1@a.example', '2@a.example', '3@a.example' ]),
+   $taken, 'buffered: before it is known';
+is parts('both', 0), '1@a.example 2@a.example | 3@a.example',
+   'buffered: in two transactions, too';
+
+my $n_both = $mta{both}->messages();
+
 like $c->send_message(to => [ '1@a.example', '2@a.example', '3@a.example' ]),
    $taken, 'buffered: it is known';
-is parts('both', 0), '1@a.example 2@a.example | 3@a.example',
+is parts('both', $n_both), '1@a.example 2@a.example | 3@a.example',
    'buffered: in two transactions';
+
+$c = $t->connected('few');
+
+is $c->send_message(to => [ map { "$_\@a.example" } 1 .. 3 ]), $many,
+   'before it is known: more than there may be transactions';
+is scalar($mta{one}->messages()), 0, 'nobody has it';
+like $c->cmd('RSET'), qr/^250/, 'but the next time';
+like $c->send_message(to => [ map { "$_\@a.example" } 1 .. 2 ]), $taken,
+     'as many as there may be';
+is parts('one', 0), '1@a.example | 2@a.example', 'are taken';
+
+# another server than the one that was asked, with another limit
+
+$c = $t->connected('group');
+$c->mail('s@a.example');
+is $c->rcpt("$_\@a.example"), $recipient, "recipient $_ of a group" for 1 .. 5;
+$mta{more}->stop();
+like $c->data("x\r\n"), $taken, 'its server is gone, another one takes it';
+is parts('rcpt', 4), '1@a.example 2@a.example 3@a.example | '
+                     . '4@a.example 5@a.example',
+   'in as many transactions as that one needs';
+$mta{more}->start();
 
 # one reply for all: they end together, or not at all
 
@@ -387,7 +433,7 @@ for (1 .. 3) {
          "MAILMAX=1, message $_";
 }
 
-is mails($mta{both}), '1 1 1 1 1',
+is mails($mta{both}), '1 1 1 1 1 1 1',
    'one for each connection';
 
 # RCPTDOMAINMAX
