@@ -32,7 +32,6 @@ typedef struct {
     ngx_smtp_op_t     wait;          /* for ready ones, for the report */
 
     ngx_uint_t        committed;
-    ngx_uint_t        divided;       /* times */
 } ngx_smtp_deliver_t;
 
 
@@ -280,15 +279,15 @@ ngx_smtp_deliver_divide(ngx_smtp_deliver_t *deliver, ngx_smtp_delivery_t *d)
     tx = deliver->tx;
     d->full = 0;
 
-    /* what servers say of themselves need not have an end */
-
-    if (deliver->committed || d->dest->caps == NULL
-        || deliver->divided++ == tx->session->service->max_destinations)
-    {
+    if (deliver->committed || d->dest->caps == NULL) {
         return NGX_DECLINED;
     }
 
     rc = ngx_smtp_deliver_part(d);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_DECLINED;
+    }
 
     if (rc == NGX_OK) {
         ngx_memzero(&d->verdict, sizeof(ngx_smtp_verdict_t));
@@ -299,7 +298,7 @@ ngx_smtp_deliver_divide(ngx_smtp_deliver_t *deliver, ngx_smtp_delivery_t *d)
     ngx_smtp_deliveries_each(q, tx) {
         d = ngx_smtp_deliveries_data(q);
 
-        if (d->nrcpts == 0 || d->done || d->op.active) {
+        if (d->nrcpts == 0 || d->done || d->ready || d->op.active) {
             continue;
         }
 

@@ -19,8 +19,9 @@
 /*
  * d has more recipients than d->dest->caps takes in a transaction: the others
  * are put into new deliveries to the same destination, as far as
- * smtp_max_destinations lets there be; d, or the last one, keeps those that
- * are left.  NGX_OK; NGX_ERROR, no memory: some are in none that is whole.
+ * smtp_max_destinations lets there be; the last one has those that are left.
+ * NGX_OK, there are more than before; NGX_DECLINED: nothing has changed;
+ * NGX_ERROR, no memory: some are in none that is whole.
  */
 ngx_int_t ngx_smtp_deliver_part(ngx_smtp_delivery_t *d);
 

@@ -34,13 +34,16 @@ ngx_smtp_deliver_part(ngx_smtp_delivery_t *d)
     ngx_smtp_delivery_t  *last;
 
     tx = d->tx;
+    part = d->part;
+    next = ngx_smtp_deliver_next_part(d, &room);
+
+    if (room == 0) {
+        return NGX_DECLINED;
+    }
 
     ngx_queue_init(&rcpts);
     ngx_queue_add(&rcpts, &tx->rcpts);
     ngx_queue_init(&tx->rcpts);
-
-    part = d->part;
-    next = ngx_smtp_deliver_next_part(d, &room);
 
     last = d;
     d->nrcpts = 0;
@@ -75,7 +78,13 @@ ngx_smtp_deliver_part(ngx_smtp_delivery_t *d)
 
     tx->rcpt = NULL;
 
-    return last ? NGX_OK : NGX_ERROR;
+    if (last == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* another server's limits may have been seen meanwhile, and all fit */
+
+    return (last == d) ? NGX_DECLINED : NGX_OK;
 }
 
 

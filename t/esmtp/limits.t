@@ -14,11 +14,13 @@ use Test::Nginx::SmtpExt;
 
 my $t = Test::Nginx::SmtpExt->new();
 
-$t->plan(80);
+$t->plan(82);
 
 my %mta = (
     rcpt => $t->server('rcpt', ehlo => [ 'PIPELINING', 'LIMITS RCPTMAX=3' ]),
     more => $t->server('more', ehlo => [ 'LIMITS RCPTMAX=5' ]),
+    late => $t->server('late', ehlo => [ 'LIMITS RCPTMAX=2' ],
+                       on => { DATA => '451 4.3.0 later' }),
     one => $t->server('one', ehlo => [ 'LIMITS RCPTMAX=1' ]),
     mail => $t->server('mail', ehlo => [ 'PIPELINING', 'LIMITS MAILMAX=2' ]),
     both => $t->server('both', ehlo => [ 'LIMITS mailmax=1 Rcptmax=2 X=y Z' ]),
@@ -124,6 +126,16 @@ mail {
 
         smtp_pass_mode         buffered;
         smtp_max_destinations  2;
+    }
+
+    server {
+        listen     127.0.0.1:%%PORT_divided%%;
+        protocol   smtp_ext;
+        smtp_pass  mta_late;
+
+        smtp_pass_mode     buffered;
+        smtp_mixed_result  bounce mta_more;
+        smtp_recipient     \@drop.example  { smtp_pass discard:; }
     }
 
     smtp_upstream group {
@@ -294,6 +306,15 @@ like $c->cmd('RSET'), qr/^250/, 'but the next time';
 like $c->send_message(to => [ map { "$_\@a.example" } 1 .. 2 ]), $taken,
      'as many as there may be';
 is parts('one', 0), '1@a.example | 2@a.example', 'are taken';
+
+# ... beside a destination that begins when all others stand at their ends
+
+my $n_more = $mta{more}->messages();
+
+is $t->connected('divided')->send_message(to => [ 'x@drop.example',
+                                               map { "$_\@a.example" } 1 .. 3 ]),
+   '451 4.3.0 later', 'divided beside discard:, and refused for now';
+is scalar($mta{more}->messages()), $n_more, 'nothing is reported';
 
 # another server than the one that was asked, with another limit
 
