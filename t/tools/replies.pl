@@ -301,7 +301,7 @@ SENDER_UNQUALIFIED | | the sender's domain has no dot, `smtp_qualified_domains o
 RECIPIENT_UNQUALIFIED | | the recipient's domain, given or rewritten to, has no dot, `smtp_qualified_domains on`
 SENDER_NEEDS_UTF8 | | MAIL with an address in UTF-8 without SMTPUTF8
 RECIPIENT_NEEDS_UTF8 | | RCPT with an address in UTF-8, given or rewritten to, without SMTPUTF8 in MAIL
-TOO_MANY_RCPT | | RCPT after `smtp_max_recipients` accepted, or as many refused ones
+TOO_MANY_RCPT | | RCPT after `smtp_max_recipients` accepted, or as many refused ones; after as many as a next hop takes in `smtp_max_destinations` transactions
 OTHER_DESTINATION | | the recipient goes elsewhere than those before
 TOO_BIG | | the declared or the real size is over `smtp_max_message_size`, or over the limit of the next hop; an HTTP service answered 413
 HUGE_CHUNK | | BDAT with a chunk longer than `smtp_max_message_size` by more than a gigabyte
